@@ -1,0 +1,1 @@
+"""SentriKat: software inventory in, known-exploited vulnerabilities out, explained and proven."""

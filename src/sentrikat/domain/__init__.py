@@ -1,0 +1,1 @@
+"""The pure core: versions, ranges, products, verdicts, deadlines. No input, no output, no clock."""

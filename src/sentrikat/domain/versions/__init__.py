@@ -1,0 +1,37 @@
+"""Versions of every scheme: how two compare, and a key that sorts the same way.
+
+`key` is memcmp-ordered, prefix-free, and equal for equal versions, so that PostgreSQL can compare
+versions as plain bytes. A version its scheme cannot order has no key: InvalidVersion, never a guess.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Scheme(StrEnum):
+    """How a product's versions are ordered."""
+
+    DPKG = "dpkg"
+    RPM = "rpm"
+    APK = "apk"
+    PACMAN = "pacman"
+    SEMVER = "semver"  # npm, cargo and OSV's SEMVER ranges
+    PEP440 = "pep440"
+    MAVEN = "maven"
+    NUGET = "nuget"
+    RUBYGEMS = "rubygems"
+    GO = "go"
+    COMPOSER = "composer"
+    WINDOWS = "windows"  # builds such as 10.0.19045.4043
+    GENERIC = "generic"  # everything else: applications named by CPE
+
+
+def compare(scheme: Scheme, left: str, right: str) -> int:
+    """Give -1, 0 or 1 as `left` is older than, equal to or newer than `right`."""
+    raise NotImplementedError
+
+
+def key(scheme: Scheme, version: str) -> bytes:
+    """Give the bytes that sort like `version` does in `scheme`."""
+    raise NotImplementedError
