@@ -1,0 +1,1 @@
+"""Known products: what they are called, and who makes them."""

@@ -1,0 +1,38 @@
+"""Names of products, public knowledge."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import BigInteger, Date, ForeignKey, Identity, Index, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sentrikat.infra.database.base import Base
+
+
+class ProductName(Base):
+    """A name by which a product is known: normalized words of vendor and title."""
+
+    __tablename__ = "product_name"
+    __table_args__ = (
+        UniqueConstraint("product_id", "source", "vendor", "title"),
+        Index("ix_product_name_title", "title"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
+    source: Mapped[str] = mapped_column(Text)
+    vendor: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
+    end_of_life: Mapped[date | None] = mapped_column(Date)
+
+
+class PackageSource(Base):
+    """Which source package a binary package of a release is built from, learned from feeds and from hosts."""
+
+    __tablename__ = "package_source"
+
+    namespace: Mapped[str] = mapped_column(Text, primary_key=True)  # debian:12
+    binary_name: Mapped[str] = mapped_column(Text, primary_key=True)
+    source_name: Mapped[str] = mapped_column(Text)
+    learned_from: Mapped[str] = mapped_column(Text)  # feed name | inventory

@@ -1,0 +1,149 @@
+"""Projections of facts: `match` of components x statements, `finding` of installs x matches.
+
+Both can be rebuilt from the facts at any time. Neither is ever deleted: what ends is closed with its time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sentrikat.infra.database.base import Base
+
+Moment = TIMESTAMP(timezone=True)
+
+
+class Match(Base):
+    """A component has a flaw (or may have it), by the statement chosen.
+
+    verdict   affected, or unknown where the chosen statement names no versions ("review")
+    """
+
+    __tablename__ = "match"
+    __table_args__ = (
+        CheckConstraint("verdict in ('affected','unknown')", name="verdict"),
+        Index(
+            "uq_match_current",
+            "component_id",
+            "vulnerability_id",
+            unique=True,
+            postgresql_where=text("valid_to IS NULL"),
+        ),
+        Index("ix_match_current_vulnerability", "vulnerability_id", postgresql_where=text("valid_to IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    component_id: Mapped[int] = mapped_column(ForeignKey("component.id", ondelete="CASCADE"))
+    vulnerability_id: Mapped[int] = mapped_column(ForeignKey("vulnerability.id"))
+    verdict: Mapped[str] = mapped_column(Text)
+    range_id: Mapped[int] = mapped_column(BigInteger)  # affected_range chosen
+    condition_id: Mapped[int | None] = mapped_column(BigInteger)  # holds per asset, not per component
+    valid_from: Mapped[datetime] = mapped_column(Moment)
+    valid_to: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class Finding(Base):
+    """A flaw on an asset, through a component, with its life and its deadline."""
+
+    __tablename__ = "finding"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "asset_id"], ["asset.organization_id", "asset.id"], ondelete="CASCADE"
+        ),
+        CheckConstraint("verdict in ('affected','unknown')", name="verdict"),
+        CheckConstraint(
+            "close_reason in ('upgraded','removed','statement_changed','asset_retired','condition_gone')",
+            name="close_reason",
+        ),
+        Index(
+            "uq_finding_open",
+            "organization_id",
+            "asset_id",
+            "component_id",
+            "vulnerability_id",
+            unique=True,
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index(
+            "ix_finding_open_priority",
+            "organization_id",
+            text("priority DESC"),
+            text("id DESC"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index(
+            "ix_finding_open_vulnerability",
+            "organization_id",
+            "vulnerability_id",
+            "asset_id",
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index("ix_finding_organization_id_asset_id", "organization_id", "asset_id"),
+        Index(
+            "ix_finding_open_due", "organization_id", "due_at", "id", postgresql_where=text("closed_at IS NULL")
+        ),
+        Index("ix_finding_organization_id_closed_at", "organization_id", "closed_at"),
+        Index("ix_finding_organization_id_opened_at", "organization_id", "opened_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    asset_id: Mapped[int] = mapped_column(BigInteger)
+    component_id: Mapped[int] = mapped_column(ForeignKey("component.id"))
+    vulnerability_id: Mapped[int] = mapped_column(ForeignKey("vulnerability.id"))
+    match_id: Mapped[int] = mapped_column(BigInteger)
+    verdict: Mapped[str] = mapped_column(Text)
+    opened_at: Mapped[datetime] = mapped_column(Moment)
+    closed_at: Mapped[datetime | None] = mapped_column(Moment)
+    close_reason: Mapped[str | None] = mapped_column(Text)
+    policy: Mapped[str | None] = mapped_column(Text)
+    outcome: Mapped[str | None] = mapped_column(Text)
+    due_at: Mapped[datetime | None] = mapped_column(Moment)
+    tier: Mapped[int] = mapped_column(Integer, server_default="9")
+    priority: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class DeadlineChange(Base):
+    """A deadline moved: from what to what, and why. Kept for ever."""
+
+    __tablename__ = "deadline_change"
+    __table_args__ = (Index("ix_deadline_change_organization_id_finding_id", "organization_id", "finding_id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    finding_id: Mapped[int] = mapped_column(BigInteger)
+    changed_at: Mapped[datetime] = mapped_column(Moment)
+    policy: Mapped[str | None] = mapped_column(Text)
+    outcome: Mapped[str | None] = mapped_column(Text)
+    due_at: Mapped[datetime | None] = mapped_column(Moment)
+    cause: Mapped[str] = mapped_column(Text)
+
+
+class Event(Base):
+    """Something people may want to hear of: became_exploited, opened, closed ... one row per change and asset."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("ix_event_organization_id_at", "organization_id", "at"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    at: Mapped[datetime] = mapped_column(Moment)
+    kind: Mapped[str] = mapped_column(Text)
+    asset_id: Mapped[int | None] = mapped_column(BigInteger)
+    vulnerability_id: Mapped[int | None] = mapped_column(BigInteger)
+    count: Mapped[int] = mapped_column(Integer, server_default="1")
+    detail: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))

@@ -1,0 +1,1 @@
+"""Who may use SentriKat: organizations, users, memberships, sessions, API keys."""

@@ -1,0 +1,170 @@
+"""Assets and what is installed on them.
+
+`component` is one distinct software version, shared by every asset that has it; `install` says which asset
+has it since when. Install rows are kept after removal, so the inventory of any past day can be read.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Real,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sentrikat.infra.database.base import Base
+
+Moment = TIMESTAMP(timezone=True)
+
+
+class Component(Base):
+    """One distinct software version.
+
+    kind          deb rpm apk pacman snap flatpak brew pypi npm maven golang cargo nuget gem composer
+                  windows macos application cpe, and `os` for the operating system itself
+    namespace     distribution release such as debian:12 for distribution packages; else the os family for
+                  applications (windows, macos, linux, other), because the same title differs there; else ''
+    name          source package for deb and apk (the binaries stand on the install), else the reported name
+    """
+
+    __tablename__ = "component"
+    __table_args__ = (Index("ix_component_kind_namespace_name", "kind", "namespace", "name"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    identity: Mapped[bytes] = mapped_column(LargeBinary, unique=True)  # digest of the fields below
+    kind: Mapped[str] = mapped_column(Text)
+    namespace: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    version: Mapped[str | None] = mapped_column(Text)
+    source_name: Mapped[str | None] = mapped_column(Text)
+    source_version: Mapped[str | None] = mapped_column(Text)
+    vendor: Mapped[str | None] = mapped_column(Text)
+    module: Mapped[str | None] = mapped_column(Text)
+    bundle_id: Mapped[str | None] = mapped_column(Text)
+    cpe: Mapped[str | None] = mapped_column(Text)
+    purl: Mapped[str | None] = mapped_column(Text)
+    identified: Mapped[str] = mapped_column(Text, server_default="pending")
+    # pending | identified | unidentified | no_version | unsupported
+
+
+class ComponentProduct(Base):
+    """What identification made of a component: the products it is, and its version as their key."""
+
+    __tablename__ = "component_product"
+    __table_args__ = (Index("ix_component_product_product_id_version_key", "product_id", "version_key"),)
+
+    component_id: Mapped[int] = mapped_column(ForeignKey("component.id", ondelete="CASCADE"), primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), primary_key=True)
+    scheme: Mapped[str] = mapped_column(Text)
+    version: Mapped[str] = mapped_column(Text)  # as compared, which may be cleaned of the title's words
+    version_key: Mapped[bytes] = mapped_column(LargeBinary)
+    cpe: Mapped[str | None] = mapped_column(Text)
+    method: Mapped[str] = mapped_column(Text)  # declared_cpe | purl | release_package | exact_name | ...
+    confidence: Mapped[float] = mapped_column(Real)  # 0..1
+
+
+class Asset(Base):
+    """A machine of an organization."""
+
+    __tablename__ = "asset"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "id"),
+        Index("ix_asset_organization_id_hostname", "organization_id", "hostname", "id"),
+        Index("ix_asset_organization_id_machine_id", "organization_id", "machine_id"),
+        Index("ix_asset_organization_id_agent_id", "organization_id", "agent_id"),
+        CheckConstraint("exposure in ('public','internal','unknown')", name="exposure"),
+        CheckConstraint("criticality between 1 and 4", name="criticality"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    hostname: Mapped[str] = mapped_column(Text)
+    agent_id: Mapped[str | None] = mapped_column(Text)
+    machine_id: Mapped[str | None] = mapped_column(Text)
+    os_family: Mapped[str] = mapped_column(Text)
+    os: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    exposure: Mapped[str] = mapped_column(Text, server_default="unknown")
+    criticality: Mapped[int] = mapped_column(Integer, server_default="2")  # 1 low .. 4 mission-critical
+    first_seen_at: Mapped[datetime] = mapped_column(Moment)
+    last_report_at: Mapped[datetime] = mapped_column(Moment)
+    last_collected_at: Mapped[datetime | None] = mapped_column(Moment)
+    inventory_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    retired_at: Mapped[datetime | None] = mapped_column(Moment)
+    updates: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+
+
+class Install(Base):
+    """An asset has a component, since `first_seen_at`, until `removed_at`."""
+
+    __tablename__ = "install"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "asset_id"], ["asset.organization_id", "asset.id"], ondelete="CASCADE"
+        ),
+        Index(
+            "uq_install_current",
+            "organization_id",
+            "asset_id",
+            "component_id",
+            unique=True,
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+        Index(
+            "ix_install_current_component", "component_id", "asset_id", postgresql_where=text("removed_at IS NULL")
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    asset_id: Mapped[int] = mapped_column(BigInteger)
+    component_id: Mapped[int] = mapped_column(ForeignKey("component.id"))
+    binaries: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    paths: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    first_seen_at: Mapped[datetime] = mapped_column(Moment)
+    removed_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class Receipt(Base):
+    """A report as received: the raw bytes, and what became of them."""
+
+    __tablename__ = "receipt"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "report_id"),
+        CheckConstraint(
+            "status in ('received','processed','unchanged','outdated','held','failed')", name="status"
+        ),
+        Index("ix_receipt_organization_id_received_at", "organization_id", "received_at"),
+        Index("ix_receipt_organization_id_asset_id", "organization_id", "asset_id", "received_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    report_id: Mapped[str] = mapped_column(Text)
+    form: Mapped[str] = mapped_column(Text)  # agent-report | cyclonedx | spdx
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    body: Mapped[bytes] = mapped_column(LargeBinary)  # zlib
+    received_at: Mapped[datetime] = mapped_column(Moment)
+    processed_at: Mapped[datetime | None] = mapped_column(Moment)
+    status: Mapped[str] = mapped_column(Text, server_default="received")
+    detail: Mapped[str | None] = mapped_column(Text)
+    asset_id: Mapped[int | None] = mapped_column(BigInteger)
+    asset_hint: Mapped[str | None] = mapped_column(Text)  # host name to file an SBOM under
+    confirmed: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    installed: Mapped[int | None] = mapped_column(Integer)
+    removed: Mapped[int | None] = mapped_column(Integer)

@@ -1,0 +1,1 @@
+"""What the sources said: flaws, advisories, affected ranges, enrichments with their history, and the runs that brought them."""

@@ -1,0 +1,271 @@
+"""Public knowledge, the same for every organization, so without a tenant key.
+
+Facts carry the time we held them: a row with `valid_to` was true for us until then and is kept, so that
+"what did we know on that day" has an answer.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Real,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sentrikat.infra.database.base import Base
+
+Moment = TIMESTAMP(timezone=True)
+
+
+class Feed(Base):
+    """One source of public knowledge: where we stand with it."""
+
+    __tablename__ = "feed"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    state: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))  # validators, cursors
+    last_attempt_at: Mapped[datetime | None] = mapped_column(Moment)
+    last_success_at: Mapped[datetime | None] = mapped_column(Moment)
+    data_as_of: Mapped[datetime | None] = mapped_column(Moment)  # newest date the source itself names
+    record_count: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    last_error: Mapped[str | None] = mapped_column(Text)
+
+
+class FeedRun(Base):
+    """One attempt to bring a feed up to date."""
+
+    __tablename__ = "feed_run"
+    __table_args__ = (
+        CheckConstraint("outcome in ('running','succeeded','unchanged','failed','refused')", name="outcome"),
+        Index("ix_feed_run_feed_started_at", "feed", "started_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    feed: Mapped[str] = mapped_column(Text)
+    transport: Mapped[str] = mapped_column(Text)  # network | file | bundle
+    started_at: Mapped[datetime] = mapped_column(Moment)
+    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    outcome: Mapped[str] = mapped_column(Text)
+    documents: Mapped[int] = mapped_column(Integer, server_default="0")
+    records: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    added: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    changed: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    withdrawn: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    quarantined: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class QuarantinedRecord(Base):
+    """A record that broke its source's format: counted and kept for a look, never dropped silently."""
+
+    __tablename__ = "quarantined_record"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    feed: Mapped[str] = mapped_column(Text, index=True)
+    feed_run_id: Mapped[int] = mapped_column(ForeignKey("feed_run.id", ondelete="CASCADE"), index=True)
+    record: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    excerpt: Mapped[str] = mapped_column(Text)
+
+
+class Vulnerability(Base):
+    """One flaw. Its words and score are the best-placed source's; `summary_source` says whose."""
+
+    __tablename__ = "vulnerability"
+    __table_args__ = (Index("ix_vulnerability_published_at", "published_at"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    # The flaw this id turned out to be another name of; its statements are filed there.
+    same_as_id: Mapped[int | None] = mapped_column(ForeignKey("vulnerability.id"), index=True)
+    title: Mapped[str | None] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    summary_source: Mapped[str | None] = mapped_column(Text)
+    summary_rank: Mapped[int] = mapped_column(SmallInteger, server_default="99")
+    published_at: Mapped[datetime | None] = mapped_column(Moment)
+    modified_at: Mapped[datetime | None] = mapped_column(Moment)
+    rejected_at: Mapped[datetime | None] = mapped_column(Moment)
+    weaknesses: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    links: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    # Projections of `severity_score` and `enrichment`, refreshed set-based after each run.
+    cvss_score: Mapped[float | None] = mapped_column(Real)
+    cvss_version: Mapped[str | None] = mapped_column(Text)
+    cvss_vector: Mapped[str | None] = mapped_column(Text)
+    cvss_provider: Mapped[str | None] = mapped_column(Text)
+    severity: Mapped[str | None] = mapped_column(Text)
+    exploited_since: Mapped[date | None] = mapped_column(Date)
+    exploited_due: Mapped[date | None] = mapped_column(Date)
+    ransomware: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    epss: Mapped[float | None] = mapped_column(Real)
+    epss_percentile: Mapped[float | None] = mapped_column(Real)
+    epss_model: Mapped[str | None] = mapped_column(Text)
+    ssvc_exploitation: Mapped[str | None] = mapped_column(Text)
+    ssvc_automatable: Mapped[bool | None] = mapped_column(Boolean)
+    ssvc_technical_impact: Mapped[str | None] = mapped_column(Text)
+
+
+class Alias(Base):
+    """`source` said that `name` and `alias` are the same flaw."""
+
+    __tablename__ = "alias"
+
+    source: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    alias: Mapped[str] = mapped_column(Text, primary_key=True, index=True)
+
+
+class Advisory(Base):
+    """One record of one source, as received."""
+
+    __tablename__ = "advisory"
+    __table_args__ = (UniqueConstraint("source", "external_id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    external_id: Mapped[str] = mapped_column(Text)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)  # of the parsed record: equal digest, nothing to do
+    document: Mapped[bytes] = mapped_column(LargeBinary)  # the parsed record as JSON, zlib
+    modified_at: Mapped[datetime | None] = mapped_column(Moment)
+    received_at: Mapped[datetime] = mapped_column(Moment)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class SeverityScore(Base):
+    """A CVSS vector and whose it is."""
+
+    __tablename__ = "severity_score"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    vulnerability_id: Mapped[int] = mapped_column(ForeignKey("vulnerability.id"), index=True)
+    advisory_id: Mapped[int] = mapped_column(ForeignKey("advisory.id", ondelete="CASCADE"), index=True)
+    version: Mapped[str] = mapped_column(Text)
+    vector: Mapped[str] = mapped_column(Text)
+    score: Mapped[float] = mapped_column(Real)
+    severity: Mapped[str] = mapped_column(Text)
+    provider: Mapped[str] = mapped_column(Text)
+    is_primary: Mapped[bool] = mapped_column(Boolean)
+
+
+class Product(Base):
+    """What an advisory talks about: a name within an ecosystem."""
+
+    __tablename__ = "product"
+    __table_args__ = (UniqueConstraint("ecosystem", "name"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    ecosystem: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+
+
+class PlatformCondition(Base):
+    """What else an asset must run: `tree` is {"groups": [{"negate": false, "terms": [...]}]}."""
+
+    __tablename__ = "platform_condition"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    tree: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class ConditionTerm(Base):
+    """One platform of one group of a condition; within a group any term, every group must hold."""
+
+    __tablename__ = "condition_term"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    condition_id: Mapped[int] = mapped_column(ForeignKey("platform_condition.id", ondelete="CASCADE"), index=True)
+    group_number: Mapped[int] = mapped_column(SmallInteger)
+    negate: Mapped[bool] = mapped_column(Boolean)
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), index=True)
+    lo: Mapped[bytes] = mapped_column(LargeBinary)
+    hi: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class AffectedRange(Base):
+    """One statement: these versions of this product have, or have not, this flaw; keys half-open [lo, hi)."""
+
+    __tablename__ = "affected_range"
+    __table_args__ = (
+        Index(
+            "ix_affected_range_current_product",
+            "product_id",
+            "vulnerability_id",
+            "source",
+            postgresql_where=text("valid_to IS NULL"),
+        ),
+        Index(
+            "ix_affected_range_current_vulnerability",
+            "vulnerability_id",
+            postgresql_where=text("valid_to IS NULL"),
+        ),
+        Index("ix_affected_range_advisory_id", "advisory_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
+    vulnerability_id: Mapped[int] = mapped_column(ForeignKey("vulnerability.id"))
+    advisory_id: Mapped[int] = mapped_column(ForeignKey("advisory.id", ondelete="CASCADE"))
+    source: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text)  # affected | unaffected | under_investigation
+    described: Mapped[bool] = mapped_column(Boolean)
+    remedy: Mapped[str | None] = mapped_column(Text)
+    scheme: Mapped[str] = mapped_column(Text)
+    lo: Mapped[bytes] = mapped_column(LargeBinary)
+    hi: Mapped[bytes | None] = mapped_column(LargeBinary)
+    introduced: Mapped[str | None] = mapped_column(Text)
+    introduced_excluded: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    fixed: Mapped[str | None] = mapped_column(Text)
+    last_affected: Mapped[str | None] = mapped_column(Text)
+    target: Mapped[list[Any] | None] = mapped_column(JSONB)  # [[attribute, value], ...]
+    module: Mapped[str | None] = mapped_column(Text)
+    arch: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    note: Mapped[str | None] = mapped_column(Text)
+    condition_id: Mapped[int | None] = mapped_column(ForeignKey("platform_condition.id"))
+    digest: Mapped[bytes] = mapped_column(LargeBinary)  # of everything above: equal digest, same statement
+    valid_from: Mapped[datetime] = mapped_column(Moment)
+    valid_to: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class EnrichmentFact(Base):
+    """A fact about a flaw from one source, for as long as the source said so.
+
+    `kind` is kev, epss or ssvc; `fact` the record's fields. EPSS keeps only the days its value moved.
+    """
+
+    __tablename__ = "enrichment"
+    __table_args__ = (
+        Index(
+            "uq_enrichment_current",
+            "vulnerability_id",
+            "kind",
+            "source",
+            unique=True,
+            postgresql_where=text("valid_to IS NULL"),
+        ),
+        Index("ix_enrichment_kind_valid_from", "kind", "valid_from"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    vulnerability_id: Mapped[int] = mapped_column(ForeignKey("vulnerability.id"))
+    kind: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)
+    fact: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    valid_from: Mapped[datetime] = mapped_column(Moment)
+    valid_to: Mapped[datetime | None] = mapped_column(Moment)
