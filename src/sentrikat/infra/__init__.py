@@ -1,0 +1,1 @@
+"""The floor every room stands on: settings, clock, logging, outbound HTTP, database, queue."""

@@ -1,0 +1,234 @@
+"""Every setting of the server: one class, one prefix, checked at the start.
+
+A setting is an environment variable `SENTRIKAT_<NAME>`. An unknown one is refused: a typing
+error in a security setting must not pass for the default. docs/admin/settings.md is compared
+with this file by a test.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from sentrikat.domain.errors import InvalidInput
+
+PREFIX = "SENTRIKAT_"
+
+# Variables of the test run and the tools, which share the prefix but are no server settings.
+FOREIGN = frozenset({"SENTRIKAT_SHARED", "SENTRIKAT_NO_SKIPS"})
+
+
+class Settings(BaseSettings):
+    """What an operator may decide. Each field's description is its documentation."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    # Storage
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="Address of an external PostgreSQL 15 or newer, "
+        "postgresql://user:password@host:5432/name. Unset: an embedded server in the data directory.",
+    )
+    data_dir: Path = Field(
+        default=Path("var"),
+        description="Where the embedded database, its password and imported bundles are kept. "
+        "Relative to the working directory.",
+    )
+    database_pool_size: int = Field(
+        default=10,  # as many requests as two cores usefully serve at once, with waiting ones
+        ge=2,  # one for a request, one for its streamed answer
+        le=90,  # PostgreSQL's default of 100 connections less the worker's and the reserve
+        description="Connections that one web process keeps; also how many requests it serves at once.",
+    )
+    statement_timeout_ms: int = Field(
+        default=15_000,  # a page budget is 150 ms; a statement a hundred times slower is a fault
+        ge=100,
+        le=600_000,
+        description="Longest time one database statement of a web request may take, in milliseconds. "
+        "The worker has no such limit.",
+    )
+
+    # Web server
+    host: str = Field(default="127.0.0.1", description="Address the web server listens on.")
+    port: int = Field(
+        default=8420,  # unassigned at IANA, and not 8000/8080, where everything else already sits
+        ge=0,
+        le=65535,
+        description="Port the web server listens on; 0 takes a free one.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="Address under which users reach the server, for links and the origin check, "
+        "such as https://sentrikat.example.org. Unset: taken from the request.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Comma-separated addresses whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+    )
+    cookie_secure: bool | None = Field(
+        default=None,
+        description="Send cookies over HTTPS only. Unset: yes, except when the server listens on a "
+        "loopback address and has no https public address.",
+    )
+    max_report_bytes: int = Field(
+        default=20 * 1024 * 1024,  # the largest real host seen has 12,000 packages: 4 MB of JSON
+        ge=64 * 1024,
+        le=512 * 1024 * 1024,
+        description="Largest agent report or SBOM accepted, in bytes, after decompression.",
+    )
+    max_request_bytes: int = Field(
+        default=1024 * 1024,  # forms and API calls other than reports are a few kilobytes
+        ge=16 * 1024,
+        le=64 * 1024 * 1024,
+        description="Largest body of any other request, in bytes.",
+    )
+
+    # Sign-in
+    session_idle_minutes: int = Field(
+        default=60,  # OWASP ASVS 5.0 7.3.1 leaves it to the risk; a working hour without a click
+        ge=5,
+        le=1440,
+        description="A session ends after so many minutes without a request.",
+    )
+    session_lifetime_hours: int = Field(
+        default=12,  # one working day: nobody stays signed in overnight (NIST SP 800-63B AAL2)
+        ge=1,
+        le=168,
+        description="A session ends after so many hours in any case.",
+    )
+    password_min_length: int = Field(
+        default=12,  # NIST SP 800-63B asks for at least 8, ASVS recommends 15; local accounts are few
+        ge=8,
+        le=64,  # bcrypt reads 72 bytes
+        description="Shortest password a local account may have.",
+    )
+
+    # Worker
+    worker_concurrency: int = Field(
+        default=2,  # jobs wait for PostgreSQL most of the time; the machine counted on has 2 cores
+        ge=1,
+        le=32,
+        description="Jobs that the worker runs at the same time.",
+    )
+
+    # Feeds and other outbound connections
+    feeds_enabled: bool = Field(
+        default=True,
+        description="Fetch the feeds on schedule. Off: data comes by bundle only, and nothing "
+        "connects outwards.",
+    )
+    feed_base_url: str | None = Field(
+        default=None,
+        description="Internal mirror of the feeds: https://host/path is fetched as "
+        "<this address>/host/path, and nothing else is reached.",
+    )
+    proxy: str | None = Field(
+        default=None,
+        description="Proxy of all outbound connections, such as http://proxy.example.org:3128.",
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of certificate authorities to trust instead of the system's.",
+    )
+    nvd_api_key: SecretStr | None = Field(
+        default=None,
+        description="Key for the NVD API: 50 instead of 5 requests in 30 seconds.",
+    )
+    http_timeout_seconds: float = Field(
+        default=30.0,  # NVD pages take up to 20 s to begin in busy hours
+        gt=0,
+        le=600,
+        description="Longest silence of a remote server before an outbound request fails, in seconds.",
+    )
+    max_feed_bytes: int = Field(
+        default=2 * 1024**3,  # the largest document, OSV's all.zip of npm, is some 200 MB
+        ge=1024**2,
+        description="Largest feed document accepted, in bytes on the wire.",
+    )
+
+    # Logging
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is logged: debug, info, warning or error."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto",
+        description="json, console, or auto: console on a terminal, otherwise JSON, one line per event.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic calls with these names
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_others: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment; no .env file that lies around by chance."""
+        return init_settings, env_settings
+
+    @field_validator("database_url", "public_url", "feed_base_url", "proxy", "ca_file", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        """Compose files pass `NAME=` for "not set"."""
+        return None if value == "" else value
+
+    @field_validator("public_url", "feed_base_url", "proxy")
+    @classmethod
+    def _is_web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/") if value is not None else None
+
+    @model_validator(mode="after")
+    def _ca_file_exists(self) -> Self:
+        if self.ca_file is not None and not self.ca_file.is_file():
+            raise ValueError(f"SENTRIKAT_CA_FILE: there is no file {self.ca_file}")
+        return self
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether cookies carry the Secure attribute (see `cookie_secure`)."""
+        if self.cookie_secure is not None:
+            return self.cookie_secure
+        if self.public_url is not None:
+            return self.public_url.startswith("https://")
+        return self.host not in {"127.0.0.1", "::1", "localhost"}
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings from the environment; InvalidInput names every wrong one."""
+    _refuse_unknown()
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # checked by pydantic right here
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        fields = {_variable(problem["loc"]): problem["msg"] for problem in problems}
+        listed = "; ".join(f"{name}: {message}" for name, message in fields.items())
+        raise InvalidInput(
+            f"The server did not start, because a setting is wrong: {listed}.",
+            hint="All settings are listed in docs/admin/settings.md.",
+            fields=fields,
+        ) from error
+
+
+def _refuse_unknown() -> None:
+    names = {PREFIX + name.upper() for name in Settings.model_fields}
+    given = {name for name in os.environ if name.upper().startswith(PREFIX)}
+    for variable in sorted(given):
+        if variable.upper() not in names | FOREIGN:
+            near = difflib.get_close_matches(variable.upper(), sorted(names), n=1, cutoff=0.5)
+            raise InvalidInput(
+                f"The server did not start: there is no setting {variable}.",
+                hint=(f"Did you mean {near[0]}? " if near else "")
+                + "All settings are listed in docs/admin/settings.md.",
+                fields={variable: "unknown setting"},
+            )
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return PREFIX + str(location[0]).upper() if location else "SENTRIKAT settings"
