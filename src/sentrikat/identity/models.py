@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Identity, Index, Integer, LargeBinary, Text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Identity, Index, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -34,6 +34,7 @@ class UserAccount(Base):
     login: Mapped[str] = mapped_column(Text, unique=True)  # lower case
     display_name: Mapped[str] = mapped_column(Text)
     password_hash: Mapped[str] = mapped_column(Text)  # bcrypt, cost 12
+    password_changed_at: Mapped[datetime] = mapped_column(Moment)
     installation_admin: Mapped[bool] = mapped_column(server_default="false")
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment)
@@ -59,19 +60,21 @@ class WebSession(Base):
 
     __tablename__ = "web_session"
 
-    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
     organization_id: Mapped[int | None] = mapped_column(BigInteger)  # the one being looked at
     csrf_secret: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(Moment)
     last_used_at: Mapped[datetime] = mapped_column(Moment)
     expires_at: Mapped[datetime] = mapped_column(Moment)
+    previous_visit_at: Mapped[datetime | None] = mapped_column(Moment)  # the sign-in before this one
     address: Mapped[str | None] = mapped_column(Text)
     user_agent: Mapped[str | None] = mapped_column(Text)
 
 
 class SignInAttempt(Base):
-    """Failed sign-ins, for the throttle; kept across a crash."""
+    """Sign-ins that failed or are being checked, for the throttle; kept across a crash."""
 
     __tablename__ = "sign_in_attempt"
     __table_args__ = (Index("ix_sign_in_attempt_subject_at", "subject", "at"),)
@@ -96,4 +99,4 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None] = mapped_column(Moment)
     revoked_at: Mapped[datetime | None] = mapped_column(Moment)
     last_used_at: Mapped[datetime | None] = mapped_column(Moment)
-    created_by: Mapped[int | None] = mapped_column(Integer)
+    created_by: Mapped[str] = mapped_column(Text)  # actor, as in the audit log

@@ -1,0 +1,140 @@
+"""Who may do what: permissions, the roles that hold them, and the caller who asks.
+
+A role is a fixed set of permissions within one organization. An API key holds the permissions it was
+made with, which are written as its scopes. Every door asks `caller.require(...)` or lets its route declare
+it; a generated test sweeps all routes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sentrikat.domain.errors import Forbidden
+
+
+class Permission(StrEnum):
+    """One thing that can be allowed. The value is also the scope of an API key."""
+
+    PROFILE = "profile"  # see and change one's own account
+    INVENTORY_READ = "inventory:read"
+    INVENTORY_WRITE = "inventory:write"  # exposure and criticality of assets
+    FINDINGS_READ = "findings:read"
+    KNOWLEDGE_READ = "knowledge:read"  # vulnerabilities and feeds
+    REPORT_SUBMIT = "agent:report"
+    REPORT_READ = "reports:read"  # what became of a report that was sent in
+    KEYS_MANAGE = "keys:manage"
+    AUDIT_READ = "audit:read"
+    MEMBERS_MANAGE = "members:manage"
+    INSTALLATION_MANAGE = "installation:manage"  # organizations, accounts, feeds
+
+
+class Role(StrEnum):
+    """What a member of an organization is there."""
+
+    VIEWER = "viewer"
+    ANALYST = "analyst"
+    MANAGER = "manager"
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+
+
+_READING = frozenset(
+    {
+        Permission.PROFILE,
+        Permission.INVENTORY_READ,
+        Permission.FINDINGS_READ,
+        Permission.KNOWLEDGE_READ,
+        Permission.REPORT_READ,
+    }
+)
+_ANALYZING = _READING | {Permission.INVENTORY_WRITE}
+_MANAGING = _ANALYZING | {Permission.REPORT_SUBMIT}
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: _READING,
+    Role.ANALYST: _ANALYZING,
+    Role.MANAGER: _MANAGING,
+    Role.ADMINISTRATOR: _MANAGING
+    | {Permission.KEYS_MANAGE, Permission.AUDIT_READ, Permission.MEMBERS_MANAGE},
+    # Sees everything including the log, changes nothing.
+    Role.AUDITOR: _READING | {Permission.AUDIT_READ},
+}
+
+# An installation administrator may enter every organization as its administrator, and run the installation.
+INSTALLATION_ADMINISTRATOR: frozenset[Permission] = ROLE_PERMISSIONS[Role.ADMINISTRATOR] | {
+    Permission.INSTALLATION_MANAGE
+}
+
+# What a key may be given. Keys cannot make keys or members: a stolen one must not outlive its revocation.
+KEY_SCOPES: frozenset[Permission] = frozenset(
+    {
+        Permission.REPORT_SUBMIT,
+        Permission.REPORT_READ,
+        Permission.INVENTORY_READ,
+        Permission.INVENTORY_WRITE,
+        Permission.FINDINGS_READ,
+        Permission.KNOWLEDGE_READ,
+        Permission.AUDIT_READ,
+    }
+)
+
+PERMISSION_WORDS: dict[Permission, str] = {
+    Permission.PROFILE: "see and change your own account",
+    Permission.INVENTORY_READ: "read assets and their software",
+    Permission.INVENTORY_WRITE: "change the exposure and criticality of assets",
+    Permission.FINDINGS_READ: "read findings and their explanations",
+    Permission.KNOWLEDGE_READ: "read vulnerabilities and the state of the feeds",
+    Permission.REPORT_SUBMIT: "send agent reports and SBOMs",
+    Permission.REPORT_READ: "read what became of a report",
+    Permission.KEYS_MANAGE: "create and revoke API keys",
+    Permission.AUDIT_READ: "read the audit log",
+    Permission.MEMBERS_MANAGE: "manage the members of the organization",
+    Permission.INSTALLATION_MANAGE: "run the installation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, in which organization, and what they may.
+
+    `actor` is what the audit log keeps: `user:12`, `key:3`, `system` or `cli`. `organization_id` 0 is the
+    installation itself.
+    """
+
+    organization_id: int
+    actor: str
+    permissions: frozenset[Permission]
+    address: str | None = None
+
+    def may(self, permission: Permission) -> bool:
+        """Say whether the caller holds `permission`."""
+        return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Raise Forbidden unless the caller holds `permission`."""
+        if self.may(permission):
+            return
+        words = PERMISSION_WORDS[permission]
+        if self.actor.startswith("key:"):
+            raise Forbidden(
+                f"This API key may not {words}: it lacks the scope {permission.value}.",
+                hint="Create a key with that scope under API keys. Nothing was changed.",
+                code="key_scope",
+            )
+        raise Forbidden(
+            f"Your role in this organization does not let you {words}.",
+            hint=f"An administrator of the organization can change your role ({permission.value} is missing). "
+            "Nothing was changed.",
+        )
+
+
+COMMAND_LINE = Caller(0, "cli", INSTALLATION_ADMINISTRATOR)
+SYSTEM = Caller(0, "system", INSTALLATION_ADMINISTRATOR)
+
+
+def permissions_of(role: Role | None, *, installation_admin: bool) -> frozenset[Permission]:
+    """Give what a person may in an organization; nothing for a stranger."""
+    if installation_admin:
+        return INSTALLATION_ADMINISTRATOR
+    return ROLE_PERMISSIONS[role] if role is not None else frozenset()

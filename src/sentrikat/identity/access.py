@@ -1,0 +1,58 @@
+"""How a door learns who is asking: from a session cookie or from an API key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from sentrikat.domain.permissions import Caller, Permission, permissions_of
+from sentrikat.identity import web_sessions
+from sentrikat.identity.queries import OrganizationRow, organizations_of
+from sentrikat.identity.web_sessions import SessionLimits, SignedInSession
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request of a signed-in person: who, in which organization, and which others they may enter.
+
+    `organization` is None for somebody who is a member of none; such a caller may do nothing but see
+    their own account.
+    """
+
+    caller: Caller
+    session: SignedInSession
+    organization: OrganizationRow | None
+    organizations: tuple[OrganizationRow, ...]
+
+
+def visit_of_cookie(
+    session: Session, token: str | None, limits: SessionLimits, *, address: str | None, now: datetime
+) -> Visit | None:
+    """Give the visit a cookie stands for, or None when nobody is signed in with it.
+
+    Needs a session that sees all organizations. The role is read anew on every request, so a change of
+    role or a lost membership counts from the next click.
+    """
+    if not token or len(token) > 200:
+        return None
+    signed_in = web_sessions.resume(session, token, limits, now)
+    if signed_in is None:
+        return None
+    organizations = organizations_of(
+        session, signed_in.user_id, installation_admin=signed_in.installation_admin
+    )
+    chosen = next((o for o in organizations if o.id == signed_in.organization_id), None)
+    organization = chosen or (organizations[0] if organizations else None)
+    caller = Caller(
+        organization_id=organization.id if organization is not None else 0,
+        actor=f"user:{signed_in.user_id}",
+        permissions=permissions_of(
+            organization.role if organization is not None else None,
+            installation_admin=signed_in.installation_admin and organization is not None,
+        )
+        | {Permission.PROFILE},
+        address=address,
+    )
+    return Visit(caller, signed_in, organization, tuple(organizations))

@@ -1,0 +1,153 @@
+"""Signed-in browsers: a random token in a cookie, only its hash in the database."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from sentrikat.identity.models import UserAccount, WebSession
+
+# Writing the last use on every click would make every page a write; a minute is exact enough.
+_USE_IS_NOTED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How long a session lives: since its last use, and in any case."""
+
+    idle: timedelta
+    lifetime: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session was opened; `token` goes into the cookie and is not known to us afterwards."""
+
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInSession:
+    """A valid session and whose it is."""
+
+    id: int
+    user_id: int
+    login: str
+    display_name: str
+    installation_admin: bool
+    organization_id: int | None
+    csrf_token: str
+    created_at: datetime
+    previous_visit_at: datetime | None
+
+
+def open_session(
+    session: Session,
+    user: UserAccount,
+    organization_id: int | None,
+    limits: SessionLimits,
+    *,
+    now: datetime,
+    address: str | None,
+    user_agent: str | None,
+) -> Opened:
+    """Open a session with a new token; a token that existed before sign-in is never taken over."""
+    token = secrets.token_urlsafe(32)
+    expires_at = now + limits.lifetime
+    session.execute(
+        insert(WebSession).values(
+            token_hash=token_hash(token),
+            user_id=user.id,
+            organization_id=organization_id,
+            csrf_secret=secrets.token_bytes(32),
+            created_at=now,
+            last_used_at=now,
+            expires_at=expires_at,
+            previous_visit_at=user.last_sign_in_at,
+            address=address,
+            user_agent=_printable(user_agent),
+        )
+    )
+    return Opened(token, expires_at)
+
+
+def resume(session: Session, token: str, limits: SessionLimits, now: datetime) -> SignedInSession | None:
+    """Give the session of a cookie, or None when it ended, timed out, or its user was disabled."""
+    row = session.execute(
+        select(WebSession, UserAccount)
+        .join(UserAccount, UserAccount.id == WebSession.user_id)
+        .where(
+            WebSession.token_hash == token_hash(token),
+            WebSession.expires_at > now,
+            WebSession.last_used_at > now - limits.idle,
+            UserAccount.disabled_at.is_(None),
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    web_session, user = row
+    if now - web_session.last_used_at > _USE_IS_NOTED_EVERY:
+        session.execute(update(WebSession).where(WebSession.id == web_session.id).values(last_used_at=now))
+    return SignedInSession(
+        id=web_session.id,
+        user_id=user.id,
+        login=user.login,
+        display_name=user.display_name,
+        installation_admin=user.installation_admin,
+        organization_id=web_session.organization_id,
+        csrf_token=base64.urlsafe_b64encode(web_session.csrf_secret).decode().rstrip("="),
+        created_at=web_session.created_at,
+        previous_visit_at=web_session.previous_visit_at,
+    )
+
+
+def is_csrf_token(signed_in: SignedInSession, given: str | None) -> bool:
+    """Say whether a form or a header carries the session's token."""
+    return given is not None and hmac.compare_digest(given.encode(), signed_in.csrf_token.encode())
+
+
+def look_at(session: Session, session_id: int, organization_id: int) -> None:
+    """Make `organization_id` the one that the session looks at."""
+    session.execute(
+        update(WebSession).where(WebSession.id == session_id).values(organization_id=organization_id)
+    )
+
+
+def end(session: Session, token: str) -> None:
+    """End the session of a cookie, if there is one."""
+    session.execute(delete(WebSession).where(WebSession.token_hash == token_hash(token)))
+
+
+def end_all(session: Session, user_id: int, *, but: int | None = None) -> None:
+    """End every session of a user, or every other one."""
+    query = delete(WebSession).where(WebSession.user_id == user_id)
+    session.execute(query if but is None else query.where(WebSession.id != but))
+
+
+def end_one(session: Session, user_id: int, session_id: int) -> bool:
+    """End one session of a user; say whether there was one."""
+    query = delete(WebSession).where(WebSession.user_id == user_id, WebSession.id == session_id)
+    return session.scalar(query.returning(WebSession.id)) is not None
+
+
+def purge(session: Session, limits: SessionLimits, now: datetime) -> int:
+    """Delete sessions that timed out; give how many."""
+    timed_out = (WebSession.expires_at <= now) | (WebSession.last_used_at <= now - limits.idle)
+    return len(session.scalars(delete(WebSession).where(timed_out).returning(WebSession.id)).all())
+
+
+def token_hash(token: str) -> bytes:
+    """Give what is stored of a token. It has 256 random bits, so a plain hash cannot be reversed."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def _printable(text: str | None) -> str | None:
+    return None if text is None else "".join(c for c in text[:300] if c.isprintable())
