@@ -7,6 +7,23 @@ versions as plain bytes. A version its scheme cannot order has no key: InvalidVe
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final, Protocol
+
+from sentrikat.domain.versions import (
+    apk,
+    composer,
+    dpkg,
+    generic,
+    go,
+    maven,
+    nuget,
+    pacman,
+    pep440,
+    rpm,
+    rubygems,
+    semver,
+    windows,
+)
 
 
 class Scheme(StrEnum):
@@ -27,11 +44,36 @@ class Scheme(StrEnum):
     GENERIC = "generic"  # everything else: applications named by CPE
 
 
+class _Rules(Protocol):
+    """What each scheme's module offers."""
+
+    def compare(self, left: str, right: str, /) -> int: ...
+
+    def key(self, version: str, /) -> bytes: ...
+
+
+_RULES: Final[dict[Scheme, _Rules]] = {
+    Scheme.DPKG: dpkg,
+    Scheme.RPM: rpm,
+    Scheme.APK: apk,
+    Scheme.PACMAN: pacman,
+    Scheme.SEMVER: semver,
+    Scheme.PEP440: pep440,
+    Scheme.MAVEN: maven,
+    Scheme.NUGET: nuget,
+    Scheme.RUBYGEMS: rubygems,
+    Scheme.GO: go,
+    Scheme.COMPOSER: composer,
+    Scheme.WINDOWS: windows,
+    Scheme.GENERIC: generic,
+}
+
+
 def compare(scheme: Scheme, left: str, right: str) -> int:
     """Give -1, 0 or 1 as `left` is older than, equal to or newer than `right`."""
-    raise NotImplementedError
+    return _RULES[scheme].compare(left, right)
 
 
 def key(scheme: Scheme, version: str) -> bytes:
     """Give the bytes that sort like `version` does in `scheme`."""
-    raise NotImplementedError
+    return _RULES[scheme].key(version)
