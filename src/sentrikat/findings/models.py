@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     ForeignKey,
@@ -27,6 +28,24 @@ from sentrikat.infra.database.base import Base
 Moment = TIMESTAMP(timezone=True)
 
 
+class TargetExclusion(Base):
+    """Statements limited to `target_id` do not apply to components of `context` (domain.cpe.target)."""
+
+    __tablename__ = "target_exclusion"
+
+    context: Mapped[str] = mapped_column(Text, primary_key=True)
+    target_id: Mapped[int] = mapped_column(ForeignKey("platform_target.id"), primary_key=True)
+
+
+class TargetContext(Base):
+    """A component context, and the newest target it was held against."""
+
+    __tablename__ = "target_context"
+
+    context: Mapped[str] = mapped_column(Text, primary_key=True)
+    newest_target_id: Mapped[int] = mapped_column(BigInteger)
+
+
 class Match(Base):
     """A component has a flaw (or may have it), by the statement chosen.
 
@@ -43,15 +62,18 @@ class Match(Base):
             unique=True,
             postgresql_where=text("valid_to IS NULL"),
         ),
-        Index("ix_match_current_vulnerability", "vulnerability_id", postgresql_where=text("valid_to IS NULL")),
+        Index(
+            "ix_match_current_vulnerability", "vulnerability_id", postgresql_where=text("valid_to IS NULL")
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    component_id: Mapped[int] = mapped_column(ForeignKey("component.id", ondelete="CASCADE"))
-    vulnerability_id: Mapped[int] = mapped_column(ForeignKey("vulnerability.id"))
+    component_id: Mapped[int] = mapped_column(BigInteger)
+    vulnerability_id: Mapped[int] = mapped_column(BigInteger)
     verdict: Mapped[str] = mapped_column(Text)
     range_id: Mapped[int] = mapped_column(BigInteger)  # affected_range chosen
-    condition_id: Mapped[int | None] = mapped_column(BigInteger)  # holds per asset, not per component
+    # Platform conditions of the chosen source's statements; any must hold on the asset. None: unconditional.
+    condition_ids: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     valid_from: Mapped[datetime] = mapped_column(Moment)
     valid_to: Mapped[datetime | None] = mapped_column(Moment)
 
@@ -94,17 +116,21 @@ class Finding(Base):
         ),
         Index("ix_finding_organization_id_asset_id", "organization_id", "asset_id"),
         Index(
-            "ix_finding_open_due", "organization_id", "due_at", "id", postgresql_where=text("closed_at IS NULL")
+            "ix_finding_open_due",
+            "organization_id",
+            "due_at",
+            "id",
+            postgresql_where=text("closed_at IS NULL"),
         ),
         Index("ix_finding_organization_id_closed_at", "organization_id", "closed_at"),
         Index("ix_finding_organization_id_opened_at", "organization_id", "opened_at"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    organization_id: Mapped[int] = mapped_column(BigInteger)
     asset_id: Mapped[int] = mapped_column(BigInteger)
-    component_id: Mapped[int] = mapped_column(ForeignKey("component.id"))
-    vulnerability_id: Mapped[int] = mapped_column(ForeignKey("vulnerability.id"))
+    component_id: Mapped[int] = mapped_column(BigInteger)
+    vulnerability_id: Mapped[int] = mapped_column(BigInteger)
     match_id: Mapped[int] = mapped_column(BigInteger)
     verdict: Mapped[str] = mapped_column(Text)
     opened_at: Mapped[datetime] = mapped_column(Moment)
@@ -121,7 +147,9 @@ class DeadlineChange(Base):
     """A deadline moved: from what to what, and why. Kept for ever."""
 
     __tablename__ = "deadline_change"
-    __table_args__ = (Index("ix_deadline_change_organization_id_finding_id", "organization_id", "finding_id"),)
+    __table_args__ = (
+        Index("ix_deadline_change_organization_id_finding_id", "organization_id", "finding_id"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))

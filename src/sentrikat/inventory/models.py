@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    REAL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -20,7 +21,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    Real,
     Text,
     UniqueConstraint,
     text,
@@ -69,14 +69,20 @@ class ComponentProduct(Base):
     __tablename__ = "component_product"
     __table_args__ = (Index("ix_component_product_product_id_version_key", "product_id", "version_key"),)
 
-    component_id: Mapped[int] = mapped_column(ForeignKey("component.id", ondelete="CASCADE"), primary_key=True)
+    component_id: Mapped[int] = mapped_column(
+        ForeignKey("component.id", ondelete="CASCADE"), primary_key=True
+    )
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), primary_key=True)
     scheme: Mapped[str] = mapped_column(Text)
     version: Mapped[str] = mapped_column(Text)  # as compared, which may be cleaned of the title's words
     version_key: Mapped[bytes] = mapped_column(LargeBinary)
     cpe: Mapped[str | None] = mapped_column(Text)
+    # What a statement's target attributes are held against: os family and the component's own CPE attributes.
+    context: Mapped[str] = mapped_column(Text)
+    # False: named only so that platform conditions can be checked; its own flaws are judged elsewhere.
+    judged: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
     method: Mapped[str] = mapped_column(Text)  # declared_cpe | purl | release_package | exact_name | ...
-    confidence: Mapped[float] = mapped_column(Real)  # 0..1
+    confidence: Mapped[float] = mapped_column(REAL)  # 0..1
 
 
 class Asset(Base):
@@ -126,14 +132,17 @@ class Install(Base):
             postgresql_where=text("removed_at IS NULL"),
         ),
         Index(
-            "ix_install_current_component", "component_id", "asset_id", postgresql_where=text("removed_at IS NULL")
+            "ix_install_current_component",
+            "component_id",
+            "asset_id",
+            postgresql_where=text("removed_at IS NULL"),
         ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    organization_id: Mapped[int] = mapped_column(BigInteger)
     asset_id: Mapped[int] = mapped_column(BigInteger)
-    component_id: Mapped[int] = mapped_column(ForeignKey("component.id"))
+    component_id: Mapped[int] = mapped_column(BigInteger)
     binaries: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     paths: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     first_seen_at: Mapped[datetime] = mapped_column(Moment)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    REAL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -20,7 +21,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    Real,
     SmallInteger,
     Text,
     UniqueConstraint,
@@ -105,7 +105,7 @@ class Vulnerability(Base):
     weaknesses: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     links: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     # Projections of `severity_score` and `enrichment`, refreshed set-based after each run.
-    cvss_score: Mapped[float | None] = mapped_column(Real)
+    cvss_score: Mapped[float | None] = mapped_column(REAL)
     cvss_version: Mapped[str | None] = mapped_column(Text)
     cvss_vector: Mapped[str | None] = mapped_column(Text)
     cvss_provider: Mapped[str | None] = mapped_column(Text)
@@ -113,8 +113,8 @@ class Vulnerability(Base):
     exploited_since: Mapped[date | None] = mapped_column(Date)
     exploited_due: Mapped[date | None] = mapped_column(Date)
     ransomware: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
-    epss: Mapped[float | None] = mapped_column(Real)
-    epss_percentile: Mapped[float | None] = mapped_column(Real)
+    epss: Mapped[float | None] = mapped_column(REAL)
+    epss_percentile: Mapped[float | None] = mapped_column(REAL)
     epss_model: Mapped[str | None] = mapped_column(Text)
     ssvc_exploitation: Mapped[str | None] = mapped_column(Text)
     ssvc_automatable: Mapped[bool | None] = mapped_column(Boolean)
@@ -157,7 +157,7 @@ class SeverityScore(Base):
     advisory_id: Mapped[int] = mapped_column(ForeignKey("advisory.id", ondelete="CASCADE"), index=True)
     version: Mapped[str] = mapped_column(Text)
     vector: Mapped[str] = mapped_column(Text)
-    score: Mapped[float] = mapped_column(Real)
+    score: Mapped[float] = mapped_column(REAL)
     severity: Mapped[str] = mapped_column(Text)
     provider: Mapped[str] = mapped_column(Text)
     is_primary: Mapped[bool] = mapped_column(Boolean)
@@ -184,13 +184,25 @@ class PlatformCondition(Base):
     tree: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
+class PlatformTarget(Base):
+    """CPE attributes beyond the version that a statement is limited to: [[attribute, value], ...]."""
+
+    __tablename__ = "platform_target"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    attributes: Mapped[list[Any]] = mapped_column(JSONB)
+
+
 class ConditionTerm(Base):
     """One platform of one group of a condition; within a group any term, every group must hold."""
 
     __tablename__ = "condition_term"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    condition_id: Mapped[int] = mapped_column(ForeignKey("platform_condition.id", ondelete="CASCADE"), index=True)
+    condition_id: Mapped[int] = mapped_column(
+        ForeignKey("platform_condition.id", ondelete="CASCADE"), index=True
+    )
     group_number: Mapped[int] = mapped_column(SmallInteger)
     negate: Mapped[bool] = mapped_column(Boolean)
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), index=True)
@@ -199,7 +211,11 @@ class ConditionTerm(Base):
 
 
 class AffectedRange(Base):
-    """One statement: these versions of this product have, or have not, this flaw; keys half-open [lo, hi)."""
+    """One statement: these versions of this product have, or have not, this flaw; keys half-open [lo, hi).
+
+    No foreign keys: millions of rows come by one INSERT ... SELECT that joins those very tables, none of which
+    ever loses a row, and checking each id again doubles the time of a load.
+    """
 
     __tablename__ = "affected_range"
     __table_args__ = (
@@ -219,9 +235,9 @@ class AffectedRange(Base):
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
-    vulnerability_id: Mapped[int] = mapped_column(ForeignKey("vulnerability.id"))
-    advisory_id: Mapped[int] = mapped_column(ForeignKey("advisory.id", ondelete="CASCADE"))
+    product_id: Mapped[int] = mapped_column(BigInteger)
+    vulnerability_id: Mapped[int] = mapped_column(BigInteger)
+    advisory_id: Mapped[int] = mapped_column(BigInteger)
     source: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text)  # affected | unaffected | under_investigation
     described: Mapped[bool] = mapped_column(Boolean)
@@ -233,14 +249,24 @@ class AffectedRange(Base):
     introduced_excluded: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     fixed: Mapped[str | None] = mapped_column(Text)
     last_affected: Mapped[str | None] = mapped_column(Text)
-    target: Mapped[list[Any] | None] = mapped_column(JSONB)  # [[attribute, value], ...]
+    rank: Mapped[int] = mapped_column(SmallInteger)  # of the source in the product's lane; 0 is heard first
+    strength: Mapped[int] = mapped_column(SmallInteger)  # domain.matching.claim.Strength
+    target_id: Mapped[int | None] = mapped_column(BigInteger)
     module: Mapped[str | None] = mapped_column(Text)
-    arch: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     note: Mapped[str | None] = mapped_column(Text)
-    condition_id: Mapped[int | None] = mapped_column(ForeignKey("platform_condition.id"))
+    condition_id: Mapped[int | None] = mapped_column(BigInteger)
     digest: Mapped[bytes] = mapped_column(LargeBinary)  # of everything above: equal digest, same statement
     valid_from: Mapped[datetime] = mapped_column(Moment)
     valid_to: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class Pace(Base):
+    """When the next request to an upstream is allowed; shared by all processes."""
+
+    __tablename__ = "pace"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    next_at: Mapped[datetime] = mapped_column(Moment)
 
 
 class EnrichmentFact(Base):

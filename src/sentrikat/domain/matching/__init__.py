@@ -1,0 +1,1 @@
+"""Whether a component has a flaw: lanes, precedence, conditions, the verdict, and its words."""

@@ -1,0 +1,31 @@
+"""Whose word counts first, as data: one ordered list of sources per lane.
+
+Two sources on one rank are heard together. A source that is not named is heard last.
+"""
+
+from __future__ import annotations
+
+from sentrikat.domain.matching.lanes import Lane
+
+PRECEDENCE_VERSION = "2026-11-1"
+
+PRECEDENCE: dict[Lane, tuple[tuple[str, ...], ...]] = {
+    # The tracker of the distribution itself knows "not affected" and "postponed"; its OSV form has lost both.
+    Lane.DISTRIBUTION: (("debian",), ("osv",)),
+    # The ecosystem's own database, GitHub's reviewed advisories among it; a CVE record's words come after.
+    Lane.LANGUAGE: (("osv",), ("vulnrichment",), ("nvd", "overrides")),
+    # Overrides exist only where somebody looked at NVD's configuration and found it missing or wrong. A CVE
+    # record's own `affected` is the assigner's first word, often coarser than what NVD analyzed later, so it
+    # decides only where neither has spoken.
+    Lane.APPLICATION: (("overrides",), ("nvd",), ("vulnrichment",), ("osv",)),
+}
+
+LAST_RANK = 9
+
+
+def rank(lane: Lane, source: str) -> int:
+    """Give the place of `source` in its lane: 0 is heard first, LAST_RANK last."""
+    for place, sources in enumerate(PRECEDENCE[lane]):
+        if source in sources:
+            return place
+    return LAST_RANK

@@ -1,0 +1,227 @@
+"""Matching: one indexed range join from components to statements, restricted to what changed.
+
+The statement below repeats `domain.matching.verdict.judge` for every pair of component and flaw in scope; a
+property test holds the two together. Three scopes:
+
+    everything          `match_all`
+    some components     `match_components`: an inventory brought new ones, or one was identified anew
+    some statements     `match_statements`: a feed changed `changed_statement` (product, vulnerability)
+
+Current matches in scope that no longer hold are closed, new ones opened; what stays the same is not touched.
+`changed_match` (component_id, vulnerability_id) is left for the reconciliation of findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from sentrikat.domain.cpe.target import target_holds
+from sentrikat.domain.matching.context import read_context
+
+# The covering claims in scope. `judged` leaves out identities that only serve platform conditions.
+_COVERING = """
+create temporary table covering on commit drop as
+select cp.component_id, r.vulnerability_id, r.rank, r.id as range_id, r.strength, r.described,
+    r.condition_id, r.fixed is null as without_fix
+from {scope}
+join affected_range r on r.product_id = cp.product_id and r.valid_to is null
+    and cp.version_key >= r.lo and (r.hi is null or cp.version_key < r.hi) {pair}
+join component c on c.id = cp.component_id
+where cp.judged
+  and (r.module is null or r.module = split_part(c.module, ':', 1) || ':' || split_part(c.module, ':', 2))
+  and (r.target_id is null or not exists (
+        select from target_exclusion x where x.context = cp.context and x.target_id = r.target_id))
+"""
+
+# First the best-ranked described claim that covers the version, with the strongest of its rank; pairs without
+# one fall back on claims that name no versions ("review").
+_DECIDED = """
+create temporary table decided on commit drop as
+with best as (
+    select distinct on (component_id, vulnerability_id) component_id, vulnerability_id, rank, described, strength
+    from covering
+    order by component_id, vulnerability_id, described desc, rank, strength desc
+), chosen as (
+    select distinct on (c.component_id, c.vulnerability_id) c.component_id, c.vulnerability_id, c.range_id,
+        b.rank, b.described, b.strength
+    from best b join covering c using (component_id, vulnerability_id, rank, described, strength)
+    where b.strength in (1, 3) or b.strength = 0
+    order by c.component_id, c.vulnerability_id, c.without_fix, (c.condition_id is not null), c.range_id
+)
+select k.component_id, k.vulnerability_id, k.range_id,
+    case when k.strength > 0 then 'affected' else 'unknown' end as verdict,
+    (select case when bool_or(c.condition_id is null) then null
+        else array_agg(distinct c.condition_id order by c.condition_id) end
+     from covering c
+     where c.component_id = k.component_id and c.vulnerability_id = k.vulnerability_id and c.rank = k.rank
+       and c.described = k.described and c.strength = k.strength) as condition_ids
+from chosen k
+-- A source heard earlier that describes this product and does not name this version has the last word; for a
+-- claim without versions, so has any source that describes it.
+where not exists (
+    select from component_product cp
+    join component c on c.id = cp.component_id
+    join affected_range r on r.product_id = cp.product_id and r.vulnerability_id = k.vulnerability_id
+        and r.valid_to is null and r.described
+    where (k.rank > 0 or not k.described)
+      and cp.component_id = k.component_id and cp.judged
+      and (not k.described or r.rank < k.rank)
+      and (r.module is null or r.module = split_part(c.module, ':', 1) || ':' || split_part(c.module, ':', 2))
+      and (r.target_id is null or not exists (
+            select from target_exclusion x where x.context = cp.context and x.target_id = r.target_id)))
+"""
+
+_CLOSE = """
+with gone as (
+    update match m set valid_to = :now
+    where m.valid_to is null and {in_scope}
+      and not exists (
+        select from decided d
+        where d.component_id = m.component_id and d.vulnerability_id = m.vulnerability_id
+          and d.verdict = m.verdict and d.range_id = m.range_id
+          and d.condition_ids is not distinct from m.condition_ids)
+    returning m.component_id, m.vulnerability_id
+)
+insert into changed_match select component_id, vulnerability_id from gone
+"""
+
+_OPEN = """
+with made as (
+    insert into match (component_id, vulnerability_id, verdict, range_id, condition_ids, valid_from)
+    select d.component_id, d.vulnerability_id, d.verdict, d.range_id, d.condition_ids, :now
+    from decided d
+    where not exists (
+        select from match m where m.component_id = d.component_id and m.vulnerability_id = d.vulnerability_id
+          and m.valid_to is null)
+    returning component_id, vulnerability_id
+)
+insert into changed_match select component_id, vulnerability_id from made
+"""
+
+_PAIRS_OF_STATEMENTS = """
+create temporary table scope_pair on commit drop as
+select distinct cp.component_id, s.vulnerability_id
+from (select distinct product_id, vulnerability_id from changed_statement) s
+join component_product cp on cp.product_id = s.product_id and cp.judged
+"""
+
+
+def begin_matching(session: Session) -> None:
+    """Make the empty table of changed matches; once per transaction."""
+    session.execute(
+        text("create temporary table changed_match (component_id bigint, vulnerability_id bigint) on commit drop")
+    )
+
+
+def match_all(session: Session, *, now: datetime) -> int:
+    """Judge every component by every statement; return how many matches came or went."""
+    refresh_exclusions(session)
+    session.execute(text(_COVERING.format(scope="component_product cp", pair="")))
+    return _merge(session, "true", now=now)
+
+
+def match_components(session: Session, component_ids: Sequence[int], *, now: datetime) -> int:
+    """Judge these components by every statement."""
+    if not component_ids:
+        return 0
+    refresh_exclusions(session, component_ids)
+    session.execute(
+        text("create temporary table scope_component on commit drop as select unnest(cast(:ids as bigint[])) as id"),
+        {"ids": list(component_ids)},
+    )
+    session.execute(text("analyze scope_component"))
+    session.execute(
+        text(
+            _COVERING.format(
+                scope="scope_component s join component_product cp on cp.component_id = s.id", pair=""
+            )
+        )
+    )
+    changed = _merge(session, "m.component_id in (select id from scope_component)", now=now)
+    session.execute(text("drop table scope_component"))
+    return changed
+
+
+def match_statements(session: Session, *, now: datetime) -> int:
+    """Judge what `changed_statement` touches: these flaws, in components of these products."""
+    refresh_exclusions(session)
+    session.execute(text(_PAIRS_OF_STATEMENTS))
+    session.execute(text("analyze scope_pair"))
+    # Another product of the same component may also have a statement about the flaw, so the pair is judged whole.
+    session.execute(
+        text(
+            _COVERING.format(
+                scope="scope_pair s join component_product cp on cp.component_id = s.component_id",
+                pair="and r.vulnerability_id = s.vulnerability_id",
+            )
+        )
+    )
+    changed = _merge(
+        session, "(m.component_id, m.vulnerability_id) in (select component_id, vulnerability_id from scope_pair)",
+        now=now,
+    )
+    session.execute(text("drop table scope_pair"))
+    return changed
+
+
+def _merge(session: Session, in_scope: str, *, now: datetime) -> int:
+    session.execute(text("analyze covering"))
+    session.execute(text(_DECIDED))
+    session.execute(text("analyze decided"))
+    closed: Any = session.execute(text(_CLOSE.format(in_scope=in_scope)), {"now": now})
+    opened: Any = session.execute(text(_OPEN), {"now": now})
+    session.execute(text("drop table covering, decided"))
+    return int(closed.rowcount + opened.rowcount)
+
+
+def refresh_exclusions(session: Session, component_ids: Sequence[int] | None = None) -> None:
+    """Decide the pairs of component context and statement target that have not been decided yet.
+
+    There are few distinct contexts and targets, so each pair is judged once by the domain and the join only
+    looks it up. None: the contexts of every component.
+    """
+    undecided = session.execute(
+        text(
+            "select c.context, coalesce(t.newest_target_id, 0) as since, n.newest"
+            " from (select distinct context from component_product"
+            "   where cast(:ids as bigint[]) is null or component_id = any(cast(:ids as bigint[]))) c"
+            " left join target_context t on t.context = c.context"
+            " cross join (select coalesce(max(id), 0) as newest from platform_target) n"
+            " where coalesce(t.newest_target_id, -1) < n.newest"
+        ),
+        {"ids": list(component_ids) if component_ids is not None else None},
+    ).all()
+    if not undecided:
+        return
+    targets = session.execute(
+        text("select id, attributes from platform_target where id > :after order by id"),
+        {"after": min(row.since for row in undecided)},
+    ).all()
+    for row in undecided:
+        name, family = read_context(row.context)
+        excluded = [
+            target.id
+            for target in targets
+            if target.id > row.since
+            and target_holds(tuple((key, value) for key, value in target.attributes), name, family) is False
+        ]
+        session.execute(
+            text(
+                "insert into target_exclusion (context, target_id)"
+                " select :context, unnest(cast(:targets as bigint[])) on conflict do nothing"
+            ),
+            {"context": row.context, "targets": excluded},
+        )
+        session.execute(
+            text(
+                "insert into target_context (context, newest_target_id) values (:context, :newest)"
+                " on conflict (context) do update set newest_target_id ="
+                " greatest(target_context.newest_target_id, excluded.newest_target_id)"
+            ),
+            {"context": row.context, "newest": row.newest},
+        )

@@ -1,0 +1,423 @@
+"""Merge staged records into what is held, set-based, and say what changed.
+
+What changed is left in two temporary tables for the rest of the transaction, so that matching touches only that:
+
+    changed_statement (product_id, vulnerability_id)   statements came, went or changed
+    changed_enrichment (vulnerability_id)              exploited, likelihood, decision points or score moved
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from sentrikat.infra.database.row_security import analyze
+from sentrikat.vulnerabilities.staging import Staging
+
+# Whose words describe a flaw: the lowest rank that has any.
+SUMMARY_RANK = {"nvd": 0, "vulnrichment": 1, "osv": 2, "debian": 3, "kev": 4}
+LAST_SUMMARY_RANK = 8
+
+CHANGE_TABLES = (
+    "create temporary table changed_statement (product_id bigint, vulnerability_id bigint) on commit drop",
+    "create temporary table changed_enrichment (vulnerability_id bigint) on commit drop",
+)
+
+_NEW_VULNERABILITIES = """
+insert into vulnerability (name)
+select distinct name from (
+    select name from staged_vulnerability
+    union all select vulnerability from staged_enrichment
+) as named
+where not exists (select from vulnerability v where v.name = named.name)
+on conflict (name) do nothing
+"""
+
+_NEW_PRODUCTS = """
+insert into product (ecosystem, name)
+select distinct ecosystem, name from (
+    select ecosystem, name from staged_statement
+    union all select ecosystem, name from staged_term
+    union all select ecosystem, name from staged_name
+) as named
+where not exists (select from product p where p.ecosystem = named.ecosystem and p.name = named.name)
+on conflict (ecosystem, name) do nothing
+"""
+
+_NEW_TARGETS = """
+insert into platform_target (digest, attributes)
+select distinct on (digest) digest, attributes from staged_target on conflict (digest) do nothing
+"""
+
+_NEW_CONDITIONS = """
+with made as (
+    insert into platform_condition (digest, tree)
+    select distinct on (digest) digest, tree from staged_condition
+    on conflict (digest) do nothing returning id, digest
+)
+insert into condition_term (condition_id, group_number, negate, product_id, lo, hi)
+select made.id, t.group_number, t.negate, p.id, t.lo, t.hi
+from made join staged_term t on t.condition = made.digest
+join product p on p.ecosystem = t.ecosystem and p.name = t.name
+"""
+
+_ADVISORIES = """
+insert into advisory (source, external_id, digest, document, modified_at, received_at, withdrawn_at)
+select :source, external_id, digest, document, modified_at, :now, case when withdrawn then :now end
+from staged_advisory
+on conflict (source, external_id) do update set digest = excluded.digest, document = excluded.document,
+    modified_at = excluded.modified_at, received_at = excluded.received_at,
+    withdrawn_at = excluded.withdrawn_at
+"""
+
+_WITHDRAW_UNSEEN = """
+update advisory a set withdrawn_at = :now
+where a.source = :source and a.withdrawn_at is null
+  and not exists (select from seen where seen.external_id = a.external_id)
+"""
+
+# Statements of one staged advisory, with ids for names. A flaw that turned out to be another one's alias
+# keeps its statements there.
+_RESOLVED = """
+create temporary table resolved_statement on commit drop as
+select a.id as advisory_id, coalesce(v.same_as_id, v.id) as vulnerability_id, p.id as product_id, s.digest,
+    pt.id as target_id, pc.id as condition_id, s.status, s.described, s.remedy, s.scheme, s.lo, s.hi,
+    s.introduced, s.introduced_excluded, s.fixed, s.last_affected, s.rank, s.strength, s.module, s.note
+from staged_statement s
+join advisory a on a.source = :source and a.external_id = s.external_id
+join vulnerability v on v.name = s.vulnerability
+join product p on p.ecosystem = s.ecosystem and p.name = s.name
+left join platform_target pt on pt.digest = s.target
+left join platform_condition pc on pc.digest = s.condition
+"""
+
+_CLOSE_STATEMENTS = """
+with gone as (
+    update affected_range r set valid_to = :now
+    from staged_advisory sa join advisory a on a.source = :source and a.external_id = sa.external_id
+    where r.advisory_id = a.id and r.valid_to is null
+      and not exists (
+        select from resolved_statement n
+        where n.advisory_id = r.advisory_id and n.vulnerability_id = r.vulnerability_id
+          and n.product_id = r.product_id and n.digest = r.digest)
+    returning r.product_id, r.vulnerability_id
+)
+insert into changed_statement select distinct product_id, vulnerability_id from gone
+"""
+
+_CLOSE_WITHDRAWN = """
+with gone as (
+    update affected_range r set valid_to = :now
+    from advisory a
+    where r.advisory_id = a.id and a.source = :source and a.withdrawn_at is not null and r.valid_to is null
+    returning r.product_id, r.vulnerability_id
+)
+insert into changed_statement select distinct product_id, vulnerability_id from gone
+"""
+
+_INSERT_STATEMENTS = """
+with made as (
+    insert into affected_range (product_id, vulnerability_id, advisory_id, source, status, described, remedy,
+        scheme, lo, hi, introduced, introduced_excluded, fixed, last_affected, rank, strength, target_id,
+        module, note, condition_id, digest, valid_from)
+    select n.product_id, n.vulnerability_id, n.advisory_id, :source, n.status, n.described, n.remedy, n.scheme,
+        n.lo, n.hi, n.introduced, n.introduced_excluded, n.fixed, n.last_affected, n.rank, n.strength,
+        n.target_id, n.module, n.note, n.condition_id, n.digest, :now
+    from resolved_statement n
+    where not exists (
+        select from affected_range r
+        where r.advisory_id = n.advisory_id and r.vulnerability_id = n.vulnerability_id
+          and r.product_id = n.product_id and r.digest = n.digest and r.valid_to is null)
+    returning product_id, vulnerability_id
+)
+insert into changed_statement select distinct product_id, vulnerability_id from made
+"""
+
+_SUMMARIES = """
+update vulnerability v set
+    title = coalesce(s.title, v.title), description = coalesce(s.description, v.description),
+    published_at = coalesce(s.published_at, v.published_at),
+    modified_at = coalesce(s.modified_at, v.modified_at),
+    rejected_at = case when s.rejected then coalesce(v.rejected_at, :now) end,
+    weaknesses = case when s.weaknesses = '{}' then v.weaknesses else s.weaknesses end,
+    links = case when s.links = '{}' then v.links else s.links end,
+    summary_source = :source, summary_rank = :summary_rank
+from (
+    select distinct on (name) * from staged_vulnerability
+    order by name, (description is null), external_id
+) as s
+where v.name = s.name and v.summary_rank >= :summary_rank
+  and (s.description is not null or s.title is not null or s.rejected or v.summary_rank = 99)
+"""
+
+_CLEAR_SCORES = """
+delete from severity_score using advisory a, staged_advisory sa
+where severity_score.advisory_id = a.id and a.source = :source and a.external_id = sa.external_id
+"""
+
+_INSERT_SCORES = """
+insert into severity_score (vulnerability_id, advisory_id, version, vector, score, severity, provider, is_primary)
+select distinct coalesce(v.same_as_id, v.id), a.id, s.version, s.vector, s.score, s.severity, s.provider, s.is_primary
+from staged_score s
+join vulnerability v on v.name = s.vulnerability
+join advisory a on a.source = :source and a.external_id = s.external_id
+"""
+
+# The order of domain.cvss.preferred: newest version of CVSS, then the primary score, CISA-ADP's last.
+_PREFERRED_SCORES = """
+with touched as (
+    select distinct coalesce(v.same_as_id, v.id) as id
+    from staged_vulnerability s join vulnerability v on v.name = s.name
+), preferred as (
+    select distinct on (s.vulnerability_id) s.*
+    from severity_score s join touched on touched.id = s.vulnerability_id
+    order by s.vulnerability_id, s.version desc, s.is_primary desc, (s.provider ilike 'cisa-adp') , s.advisory_id,
+        s.id
+), moved as (
+    update vulnerability v set cvss_score = p.score, cvss_version = p.version, cvss_vector = p.vector,
+        cvss_provider = p.provider, severity = p.severity
+    from preferred p
+    where v.id = p.vulnerability_id
+      and (v.cvss_score, v.cvss_vector, v.cvss_provider) is distinct from (p.score, p.vector, p.provider)
+    returning v.id
+)
+insert into changed_enrichment select id from moved
+"""
+
+_ALIASES = """
+insert into alias (source, name, alias)
+select distinct :source, name, alias from staged_alias on conflict do nothing
+"""
+
+# A name without a CVE of its own that some record calls another name of a CVE. One hop through a record that
+# knows both (PYSEC says GHSA, GHSA says CVE) is enough: longer chains do not occur in the sources.
+_SAME_AS = """
+with staged_names as (
+    select name from staged_alias union select alias from staged_alias
+), pairs as (
+    select name as one, alias as other from alias union select alias, name from alias
+), direct as (
+    select v.id, min(p.other) as cve from staged_names s
+    join vulnerability v on v.name = s.name and v.name not like 'CVE-%' and v.same_as_id is null
+    join pairs p on p.one = v.name and p.other like 'CVE-%'
+    group by v.id
+), through as (
+    select v.id, min(q.other) as cve from staged_names s
+    join vulnerability v on v.name = s.name and v.name not like 'CVE-%' and v.same_as_id is null
+    join pairs p on p.one = v.name
+    join pairs q on q.one = p.other and q.other like 'CVE-%'
+    group by v.id
+), found as (
+    select id, cve from direct
+    union all select id, cve from through where id not in (select id from direct)
+)
+update vulnerability v set same_as_id = c.id
+from found join vulnerability c on c.name = found.cve where v.id = found.id and c.same_as_id is null
+returning v.id, c.id
+"""
+
+_ENRICHMENTS = """
+create temporary table resolved_enrichment on commit drop as
+select distinct on (v.id, s.kind) v.id as vulnerability_id, s.kind, s.fact
+from staged_enrichment s join vulnerability v on v.name = s.vulnerability
+order by v.id, s.kind, s.fact::text
+"""
+
+# EPSS moves every percentile every day; only a moved probability or model is history.
+_CLOSE_ENRICHMENTS = """
+with gone as (
+    update enrichment e set valid_to = :now
+    from resolved_enrichment n
+    where e.vulnerability_id = n.vulnerability_id and e.kind = n.kind and e.source = :source
+      and e.valid_to is null
+      and case when n.kind = 'epss'
+        then (e.fact->'probability', e.fact->'model_version')
+            is distinct from (n.fact->'probability', n.fact->'model_version')
+        else e.fact <> n.fact end
+    returning e.vulnerability_id
+)
+insert into changed_enrichment select vulnerability_id from gone
+"""
+
+_CLOSE_MISSING_ENRICHMENTS = """
+with gone as (
+    update enrichment e set valid_to = :now
+    where e.source = :source and e.valid_to is null
+      and not exists (
+        select from resolved_enrichment n where n.vulnerability_id = e.vulnerability_id and n.kind = e.kind)
+    returning e.vulnerability_id
+)
+insert into changed_enrichment select vulnerability_id from gone
+"""
+
+_INSERT_ENRICHMENTS = """
+with made as (
+    insert into enrichment (vulnerability_id, kind, source, fact, valid_from)
+    select n.vulnerability_id, n.kind, :source, n.fact, :now from resolved_enrichment n
+    where not exists (
+        select from enrichment e
+        where e.vulnerability_id = n.vulnerability_id and e.kind = n.kind and e.source = :source
+          and e.valid_to is null)
+    returning vulnerability_id
+)
+insert into changed_enrichment select vulnerability_id from made
+"""
+
+_PROJECT_KEV = """
+update vulnerability v set
+    exploited_since = (k.fact->>'since')::date, exploited_due = (k.fact->>'due')::date,
+    ransomware = coalesce((k.fact->>'ransomware')::boolean, false)
+from (
+    select c.vulnerability_id, e.fact
+    from (select distinct vulnerability_id from changed_enrichment) c
+    left join enrichment e on e.vulnerability_id = c.vulnerability_id and e.kind = 'kev' and e.valid_to is null
+) as k
+where v.id = k.vulnerability_id
+"""
+
+_PROJECT_EPSS = """
+update vulnerability v set epss = (n.fact->>'probability')::real,
+    epss_percentile = (n.fact->>'percentile')::real, epss_model = n.fact->>'model_version'
+from resolved_enrichment n
+where n.kind = 'epss' and v.id = n.vulnerability_id
+  and (v.epss, v.epss_percentile, v.epss_model) is distinct from
+    ((n.fact->>'probability')::real, (n.fact->>'percentile')::real, n.fact->>'model_version')
+"""
+
+_PROJECT_SSVC = """
+update vulnerability v set ssvc_exploitation = n.fact->>'exploitation',
+    ssvc_automatable = (n.fact->>'automatable')::boolean,
+    ssvc_technical_impact = n.fact->>'technical_impact'
+from resolved_enrichment n where n.kind = 'ssvc' and v.id = n.vulnerability_id
+"""
+
+_NAMES = """
+insert into product_name (product_id, source, vendor, title, end_of_life)
+select distinct on (p.id, s.vendor, s.title) p.id, :source, s.vendor, s.title, s.end_of_life
+from staged_name s join product p on p.ecosystem = s.ecosystem and p.name = s.name
+on conflict (product_id, source, vendor, title) do update set end_of_life = excluded.end_of_life
+"""
+
+_ANALYZED_ABOVE = 20_000  # statements: a load of this size changes what the planner should know
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge did. `changed_products` and `changed_flaws` say whether matching has anything to do."""
+
+    added: int
+    changed: int
+    withdrawn: int
+    statements: int
+    changed_statements: int
+    changed_enrichments: int
+
+
+def create_change_tables(session: Session) -> None:
+    """Make the empty tables that say what changed; every scope of matching starts from them."""
+    for statement in CHANGE_TABLES:
+        session.execute(text(statement))
+
+
+def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) -> Merged:
+    """Merge a run's staged records; `complete`: what the run did not mention was withdrawn."""
+    staging.flush()
+    values: dict[str, Any] = {
+        "source": staging.source,
+        "now": now,
+        "summary_rank": SUMMARY_RANK.get(staging.source, LAST_SUMMARY_RANK),
+    }
+
+    def run(statement: str) -> int:
+        wanted = {name: value for name, value in values.items() if f":{name}" in statement}
+        result: Any = session.execute(text(statement), wanted)
+        return int(result.rowcount)
+
+    create_change_tables(session)
+    for table in ("staged_vulnerability", "staged_statement", "staged_advisory", "staged_enrichment", "seen"):
+        session.execute(text(f"analyze {table}"))
+    run(_NEW_VULNERABILITIES)
+    run(_NEW_PRODUCTS)
+    run(_NEW_TARGETS)
+    run(_NEW_CONDITIONS)
+    before = session.scalar(
+        text("select count(*) from advisory a join staged_advisory s on s.external_id = a.external_id"
+             " where a.source = :source"),
+        {"source": staging.source},
+    ) or 0
+    staged = run(_ADVISORIES)
+    withdrawn = run(_WITHDRAW_UNSEEN) if complete and staging.has_advisory else 0
+    moved = run(_ALIASES) and _file_under_the_cve(session, values)
+    run(_RESOLVED)
+    session.execute(text("analyze resolved_statement"))
+    run(_CLOSE_STATEMENTS)
+    run(_CLOSE_WITHDRAWN)
+    statements = run(_INSERT_STATEMENTS)
+    run(_SUMMARIES)
+    run(_CLEAR_SCORES)
+    run(_INSERT_SCORES)
+    run(_PREFERRED_SCORES)
+    if moved:
+        session.execute(text("analyze changed_statement"))
+    if staging.has_enrichment:
+        _merge_enrichments(session, run, complete=complete)
+    run(_NAMES)
+    if statements > _ANALYZED_ABOVE:
+        for table in ("affected_range", "vulnerability", "product", "advisory", "condition_term"):
+            analyze(session, table)
+    session.execute(text("analyze changed_statement"))
+    session.execute(text("analyze changed_enrichment"))
+    return Merged(
+        added=staged - before,
+        changed=before,
+        withdrawn=withdrawn,
+        statements=statements,
+        changed_statements=session.scalar(text("select count(*) from changed_statement")) or 0,
+        changed_enrichments=session.scalar(text("select count(distinct vulnerability_id) from changed_enrichment"))
+        or 0,
+    )
+
+
+def _file_under_the_cve(session: Session, values: dict[str, Any]) -> int:
+    """Move statements and scores of names that turned out to be a CVE's alias to that CVE."""
+    moved = session.execute(text(_SAME_AS)).all()
+    if not moved:
+        return 0
+    pairs = {"old": [row[0] for row in moved], "new": [row[1] for row in moved]}
+    session.execute(
+        text(
+            "with pairs as (select unnest(cast(:old as bigint[])) as old, unnest(cast(:new as bigint[])) as new),"
+            " gone as (update affected_range r set vulnerability_id = pairs.new from pairs"
+            " where r.vulnerability_id = pairs.old and r.valid_to is null"
+            " returning r.product_id, pairs.old, pairs.new)"
+            " insert into changed_statement select product_id, old from gone"
+            " union select product_id, new from gone"
+        ),
+        pairs,
+    )
+    session.execute(
+        text(
+            "update severity_score s set vulnerability_id = pairs.new from (select"
+            " unnest(cast(:old as bigint[])) as old, unnest(cast(:new as bigint[])) as new) pairs"
+            " where s.vulnerability_id = pairs.old"
+        ),
+        pairs,
+    )
+    return len(moved)
+
+
+def _merge_enrichments(session: Session, run: Any, *, complete: bool) -> None:
+    run(_ENRICHMENTS)
+    session.execute(text("analyze resolved_enrichment"))
+    run(_CLOSE_ENRICHMENTS)
+    if complete:
+        run(_CLOSE_MISSING_ENRICHMENTS)
+    run(_INSERT_ENRICHMENTS)
+    session.execute(text("analyze changed_enrichment"))
+    run(_PROJECT_KEV)
+    run(_PROJECT_EPSS)
+    run(_PROJECT_SSVC)

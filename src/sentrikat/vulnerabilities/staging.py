@@ -1,0 +1,286 @@
+"""Records on their way in: encoded in Python, streamed to temporary tables, merged by `merge` in SQL.
+
+Memory is bounded by one batch whatever the feed's size. A record whose digest is the one held is only noted as
+seen, so a second import of the same feed costs its parsing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from sentrikat.domain.advisory import Advisory, CatalogueEntry, Condition, Enrichment, Record, Statement, Status
+from sentrikat.domain.errors import InvalidVersion
+from sentrikat.domain.matching.claim import Strength
+from sentrikat.domain.matching.lanes import lane_of, scheme_of
+from sentrikat.domain.matching.precedence import rank
+from sentrikat.domain.ranges import VersionRange, bounds
+from sentrikat.domain.versions import Scheme
+from sentrikat.infra.database.copy import copy_rows
+
+BATCH = 4000  # records held in memory before they are streamed out
+
+_TABLES = """
+create temporary table staged_advisory (
+    external_id text, digest bytea, document bytea, modified_at timestamptz, withdrawn boolean
+) on commit drop;
+create temporary table staged_vulnerability (
+    name text, external_id text, title text, description text, published_at timestamptz,
+    modified_at timestamptz, rejected boolean, weaknesses text[], links text[]
+) on commit drop;
+create temporary table staged_alias (name text, alias text) on commit drop;
+create temporary table staged_score (
+    vulnerability text, external_id text, version text, vector text, score real, severity text,
+    provider text, is_primary boolean
+) on commit drop;
+create temporary table staged_statement (
+    external_id text, vulnerability text, ecosystem text, name text, status text, described boolean,
+    remedy text, scheme text, lo bytea, hi bytea, introduced text, introduced_excluded boolean, fixed text,
+    last_affected text, rank smallint, strength smallint, target bytea, module text, note text,
+    condition bytea, digest bytea
+) on commit drop;
+create temporary table staged_target (digest bytea, attributes jsonb) on commit drop;
+create temporary table staged_condition (digest bytea, tree jsonb) on commit drop;
+create temporary table staged_term (
+    condition bytea, group_number smallint, negate boolean, ecosystem text, name text, lo bytea, hi bytea
+) on commit drop;
+create temporary table staged_enrichment (vulnerability text, kind text, fact jsonb) on commit drop;
+create temporary table staged_name (
+    ecosystem text, name text, vendor text, title text, end_of_life date
+) on commit drop;
+create temporary table seen (external_id text) on commit drop;
+"""
+
+_COLUMNS = {
+    "staged_advisory": "external_id digest document modified_at withdrawn",
+    "staged_vulnerability": "name external_id title description published_at modified_at rejected"
+    " weaknesses links",
+    "staged_alias": "name alias",
+    "staged_score": "vulnerability external_id version vector score severity provider is_primary",
+    "staged_statement": "external_id vulnerability ecosystem name status described remedy scheme lo hi"
+    " introduced introduced_excluded fixed last_affected rank strength target module note condition digest",
+    "staged_target": "digest attributes",
+    "staged_condition": "digest tree",
+    "staged_term": "condition group_number negate ecosystem name lo hi",
+    "staged_enrichment": "vulnerability kind fact",
+    "staged_name": "ecosystem name vendor title end_of_life",
+    "seen": "external_id",
+}
+
+
+@dataclass(slots=True)
+class Staging:
+    """One run's records of one source."""
+
+    session: Session
+    source: str
+    held: dict[str, bytes] = field(default_factory=dict)
+    records: int = 0
+    unorderable: int = 0  # statements whose bounds their scheme cannot order
+    has_enrichment: bool = False
+    has_advisory: bool = False
+    _rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    _known_targets: set[bytes] = field(default_factory=set)
+    _known_conditions: set[bytes] = field(default_factory=set)
+    _pending: int = 0
+
+    def begin(self) -> None:
+        """Make the tables, and read which advisories are held."""
+        for statement in filter(str.strip, _TABLES.split(";")):
+            self.session.execute(text(statement))
+        self._rows = {table: [] for table in _COLUMNS}
+        held = self.session.execute(
+            text("select external_id, digest from advisory where source = :source and withdrawn_at is null"),
+            {"source": self.source},
+        )
+        self.held = {external_id: bytes(digest) for external_id, digest in held}
+
+    def add(self, record: Record) -> None:
+        """Take one record in."""
+        self.records += 1
+        if isinstance(record, Advisory):
+            self.has_advisory = True
+            self._advisory(record)
+        elif isinstance(record, Enrichment):
+            self.has_enrichment = True
+            self._enrichment(record)
+        else:
+            self._name(record)
+        self._pending += 1
+        if self._pending >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Stream what is held in memory to the database."""
+        for table, rows in self._rows.items():
+            if rows:
+                copy_rows(self.session, table, _COLUMNS[table].split(), rows)
+                rows.clear()
+        self._pending = 0
+
+    def _advisory(self, advisory: Advisory) -> None:
+        document = orjson.dumps(advisory)
+        digest = hashlib.blake2b(document, digest_size=16).digest()
+        self._rows["seen"].append((advisory.id,))
+        if self.held.get(advisory.id) == digest:
+            return
+        self.held[advisory.id] = digest  # a record given twice in one run is taken once, the first time
+        withdrawn = advisory.withdrawn is not None
+        self._rows["staged_advisory"].append(
+            (advisory.id, digest, zlib.compress(document, 1), advisory.modified, withdrawn)
+        )
+        names = advisory.vulnerabilities
+        # Words and scores of a record about many flaws are about none of them in particular.
+        about_one = len(names) == 1
+        for name in names:
+            self._rows["staged_vulnerability"].append(
+                (
+                    name,
+                    advisory.id,
+                    _storable(advisory.title) if about_one else None,
+                    _storable(advisory.description) if about_one else None,
+                    advisory.published if about_one else None,
+                    advisory.modified if about_one else None,
+                    advisory.rejected,
+                    list(advisory.weaknesses) if about_one else [],
+                    list(advisory.references) if about_one else [],
+                )
+            )
+        if about_one:
+            for alias in {advisory.id, *advisory.aliases} - {names[0]}:
+                self._rows["staged_alias"].append((names[0], alias))
+            for score in advisory.scores:
+                self._rows["staged_score"].append(
+                    (
+                        names[0],
+                        advisory.id,
+                        score.version,
+                        score.vector,
+                        score.score,
+                        score.severity,
+                        score.provider,
+                        score.primary,
+                    )
+                )
+        if withdrawn or advisory.rejected:
+            return
+        rows = self._rows["staged_statement"]
+        seen: set[bytes] = set()
+        for statement in advisory.statements:
+            encoded = self._statement(statement)
+            if encoded[-1] in seen:
+                continue
+            seen.add(encoded[-1])
+            for name in names:
+                rows.append((advisory.id, name, *encoded))
+
+    def _statement(self, statement: Statement) -> tuple[Any, ...]:
+        """The columns of `staged_statement` after the vulnerability."""
+        versions, product = statement.versions, statement.product
+        scheme = scheme_of(product.ecosystem)
+        described = statement.described
+        try:
+            lo, hi = _bounds(scheme, versions)
+        except InvalidVersion:
+            # Bounds that cannot be ordered say nothing that could be checked: review, never a guess.
+            self.unorderable += 1
+            lo, hi, described = b"", None, False
+        if not described or statement.status is Status.INVESTIGATING:
+            strength = Strength.NONE
+        elif statement.status is Status.UNAFFECTED:
+            strength = Strength.EXEMPT
+        else:
+            strength = Strength.BLANKET if lo == b"" and hi is None else Strength.BOUNDED
+        condition = self._condition(statement.condition) if statement.condition else None
+        target = self._target(statement.target) if statement.target else None
+        fields = (
+            product.ecosystem,
+            product.name,
+            str(statement.status),
+            described,
+            statement.remedy and str(statement.remedy),
+            str(scheme),
+            lo,
+            hi,
+            _storable(versions.introduced),
+            versions.introduced_excluded,
+            _storable(versions.fixed),
+            _storable(versions.last_affected),
+            rank(lane_of(product.ecosystem), self.source),
+            int(strength),
+            target,
+            statement.module,
+            _storable(statement.note),
+            condition,
+        )
+        return (*fields, hashlib.blake2b(repr(fields).encode(), digest_size=16).digest())
+
+    def _target(self, target: tuple[tuple[str, str], ...]) -> bytes:
+        attributes = orjson.dumps(target)
+        digest = hashlib.blake2b(attributes, digest_size=16).digest()
+        if digest not in self._known_targets:
+            self._known_targets.add(digest)
+            self._rows["staged_target"].append((digest, attributes.decode()))
+        return digest
+
+    def _condition(self, condition: Condition) -> bytes:
+        tree = orjson.dumps(condition)
+        digest = hashlib.blake2b(tree, digest_size=16).digest()
+        if digest in self._known_conditions:
+            return digest
+        self._known_conditions.add(digest)
+        self._rows["staged_condition"].append((digest, tree.decode()))
+        for number, group in enumerate(condition.groups):
+            for term in group.terms:
+                lo, hi = b"", None
+                if term.versions is not None:
+                    try:
+                        lo, hi = _bounds(scheme_of(term.product.ecosystem), term.versions)
+                    except InvalidVersion:
+                        # Any version of the platform fulfils it: a condition too wide shows too much, not too little.
+                        lo, hi = b"", None
+                self._rows["staged_term"].append(
+                    (digest, number, group.negate, term.product.ecosystem, term.product.name, lo, hi)
+                )
+        return digest
+
+    def _enrichment(self, enrichment: Enrichment) -> None:
+        if (exploited := enrichment.exploitation) is not None:
+            kind, fact = "kev", exploited
+        elif (likely := enrichment.likelihood) is not None:
+            kind, fact = "epss", likely  # type: ignore[assignment]
+        else:
+            kind, fact = "ssvc", enrichment.decision_points  # type: ignore[assignment]
+        self._rows["staged_enrichment"].append((enrichment.vulnerability, kind, orjson.dumps(fact).decode()))
+
+    def _name(self, entry: CatalogueEntry) -> None:
+        self._rows["staged_name"].append(
+            (
+                entry.product.ecosystem,
+                entry.product.name,
+                entry.vendor or "",
+                entry.title or "",
+                entry.end_of_life,
+            )
+        )
+
+
+def _storable(words: str | None) -> str | None:
+    """PostgreSQL text holds no NUL character; a source's stray one is dropped."""
+    return words.replace("\x00", "") if words is not None else None
+
+
+@lru_cache(maxsize=65536)
+def _bounds(scheme: Scheme, versions: VersionRange) -> tuple[bytes, bytes | None]:
+    if versions.scheme is not scheme:
+        versions = VersionRange(
+            scheme, versions.introduced, versions.fixed, versions.last_affected, versions.introduced_excluded
+        )
+    return bounds(versions)
