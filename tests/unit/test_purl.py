@@ -16,14 +16,13 @@ from sentrikat.domain.purl import Package, build, canonical_name, ecosystem_of, 
     [
         ("pkg:pypi/Foo.Bar__baz@1", Product("pypi", "foo-bar-baz")),  # PEP 503
         ("pkg:npm/%40angular/core@17", Product("npm", "@angular/core")),
-        ("pkg:npm/lodash@4", Product("npm", "lodash")),
         (
             "pkg:maven/org.apache.logging.log4j/log4j-core@2.17.1",
             Product("maven", "org.apache.logging.log4j:log4j-core"),
         ),
         (
             "pkg:golang/github.com/Masterminds/sprig@v3.2.0#v3",
-            Product("golang", "github.com/masterminds/sprig"),
+            Product("golang", "github.com/Masterminds/sprig"),
         ),
         ("pkg:golang/stdlib@1.22.1", Product("golang", "stdlib")),
         ("pkg:cargo/serde_json@1.0", Product("cargo", "serde_json")),

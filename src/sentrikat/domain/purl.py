@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from packageurl import PackageURL
 
@@ -89,8 +90,9 @@ def parse(text: str) -> Package:
         raise InvalidName(
             f"“{text[:120]}” is not a package URL: it names no package.", fields={"purl": "no name"}
         )
-    qualifiers: dict[str, str] = dict(url.qualifiers) if isinstance(url.qualifiers, dict) else {}
-    namespace, name = _canonical_parts(url.type, url.namespace or None, url.name)
+    qualifiers: dict[str, str] = dict(url.qualifiers or {})
+    written = _name_as_written(text, url.name) if url.type == "npm" else url.name
+    namespace, name = _canonical_parts(url.type, url.namespace or None, written)
     version = _with_epoch(url.version or None, qualifiers.get("epoch"))
     if url.type not in DISTRIBUTION_TYPES:
         return Package(
@@ -145,11 +147,11 @@ def canonical_name(ecosystem: str, name: str) -> str:
 
     Feeds and inventory both pass names through here, so that they meet. `name` is as the ecosystem
     writes it: `org.apache.logging.log4j:log4j-core`, `@angular/core`, `Flask_SQLAlchemy`.
-    npm and Go names are lowered because package URLs write them so, whatever the registry says.
+    npm and Go keep their case: it tells old npm packages apart (`JSONStream`, `jsonstream`).
     """
     if ecosystem == "pypi":
         return _RUNS.sub("-", name).lower()
-    if ecosystem in ("nuget", "composer", "golang", "npm"):
+    if ecosystem in ("nuget", "composer"):
         return name.lower()
     return name
 
@@ -188,6 +190,13 @@ def _canonical_parts(kind: str, namespace: str | None, name: str) -> tuple[str |
     if kind not in LANGUAGE_TYPES:
         return namespace, name
     return (canonical_name(kind, namespace) if namespace else None), canonical_name(kind, name)
+
+
+def _name_as_written(text: str, lowered: str) -> str:
+    """Undo the lower case that the grammar's reader gives npm names."""
+    path = unquote(re.split("[?#]", text.strip(), maxsplit=1)[0])
+    found = re.search(rf"/({re.escape(lowered)})(?:@|/*$)", path, re.IGNORECASE)
+    return found[1] if found else lowered
 
 
 def _with_epoch(version: str | None, epoch: str | None) -> str | None:
