@@ -163,12 +163,14 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic calls with these names
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        **_others: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments, then the environment; no .env file that lies around by chance."""
+        del settings_cls, dotenv_settings, file_secret_settings
         return init_settings, env_settings
 
     @field_validator("database_url", "public_url", "feed_base_url", "proxy", "ca_file", mode="before")

@@ -1,0 +1,72 @@
+"""The command line: `sentrikat <command>`."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sentrikat.cli import doctor, migrate, serve, up, worker
+from sentrikat.domain.errors import SentriKatError
+
+app = typer.Typer(
+    name="sentrikat",
+    help="Software inventory in, known-exploited vulnerabilities out, explained and proven.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# Every command, in the order the help shows them. A module registers itself with
+# `add_to(app)`; a new one is added here and documented in docs/admin/commands.md.
+COMMANDS = (up, serve, worker, migrate, doctor)
+
+for module in COMMANDS:
+    module.add_to(app)
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
+    if show_version:
+        print(f"sentrikat {version('sentrikat')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status. An expected error is a message, no trace."""
+    try:
+        status = app(arguments, standalone_mode=False)
+    except SentriKatError as error:
+        console = Console(stderr=True, highlight=False)
+        console.print(f"[bold red]Error:[/] {_plain(error.message)}", soft_wrap=True)
+        if error.hint:
+            console.print(_plain(error.hint), soft_wrap=True)
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        return 130  # as shells report an interrupt
+    except typer.Exit as ending:
+        return int(ending.exit_code)
+    except Exception as error:
+        # click's own errors: a wrong option, a missing argument
+        if (show := getattr(error, "show", None)) is not None:
+            show()
+            return int(getattr(error, "exit_code", 2))
+        raise
+    return status if isinstance(status, int) else 0
+
+
+def _plain(text: str) -> str:
+    """Keep rich from reading brackets of a message as markup."""
+    return text.replace("[", r"\[")
+
+
+if __name__ == "__main__":
+    sys.exit(run())

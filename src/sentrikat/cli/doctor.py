@@ -1,0 +1,139 @@
+"""`sentrikat doctor`: look over the installation and say what is wrong."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import typer
+from rich.console import Console
+from sqlalchemy import Engine, text
+
+from sentrikat.infra.database.reach import open_database
+from sentrikat.infra.settings import Settings, load
+from sentrikat.migrations import runner
+
+# A full NVD import writes some 3 GB of rows, indexes and log before it is compacted.
+LEAST_FREE_BYTES = 5 * 1024**3
+WAITING_MINUTES = 15  # jobs wait seconds; a quarter of an hour means that no worker runs
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What one look found."""
+
+    subject: str
+    finding: str
+    remedy: str | None = None  # None: nothing is wrong
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor() -> None:
+    """Look over settings, database, schema, tenancy, queue and disk; status 1 when something is wrong."""
+    settings = load()
+    console = Console(highlight=False)
+    wrong = 0
+    with open_database(settings, application_name="sentrikat doctor") as database:
+        for diagnosis in examine(settings, database.url, database.engine):
+            wrong += diagnosis.remedy is not None
+            mark = "[green]ok   [/]" if diagnosis.remedy is None else "[red]WRONG[/]"
+            console.print(f"{mark} {diagnosis.subject}: {diagnosis.finding}", soft_wrap=True)
+            if diagnosis.remedy is not None:
+                console.print(f"      {diagnosis.remedy}", soft_wrap=True)
+    raise typer.Exit(1 if wrong else 0)
+
+
+def examine(settings: Settings, url: str, engine: Engine) -> Iterator[Diagnosis]:
+    """Yield every diagnosis, the foundations first."""
+    looks: tuple[Callable[[], Diagnosis], ...] = (
+        lambda: _server(engine),
+        lambda: _schema(url),
+        lambda: _tenancy(engine),
+        lambda: _queue(engine),
+        lambda: _disk(settings),
+    )
+    for look in looks:
+        yield look()
+
+
+def _server(engine: Engine) -> Diagnosis:
+    with engine.connect() as connection:
+        version = connection.execute(text("show server_version")).scalar_one()
+        size = connection.execute(
+            text("select pg_size_pretty(pg_database_size(current_database()))")
+        ).scalar_one()
+    return Diagnosis("Database", f"PostgreSQL {version}, {size}")
+
+
+def _schema(url: str) -> Diagnosis:
+    missing = runner.pending(url)
+    if missing:
+        return Diagnosis(
+            "Schema", f"{len(missing)} changes are missing, first {missing[0]}", "Run: sentrikat migrate"
+        )
+    return Diagnosis("Schema", "up to date")
+
+
+# A table of an organization that anybody may read is the one fault this program must not have.
+_UNPROTECTED = text("""
+select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid
+where a.attname = 'organization_id' and not a.attisdropped and c.relkind in ('r', 'p')
+  and c.relnamespace = 'public'::regnamespace
+  and not (c.relrowsecurity and c.relforcerowsecurity)
+  and has_table_privilege('sentrikat_application', c.oid, 'select, insert, update, delete')
+order by 1
+""")
+
+
+def _tenancy(engine: Engine) -> Diagnosis:
+    with engine.connect() as connection:
+        open_tables = connection.execute(_UNPROTECTED).scalars().all()
+    if open_tables:
+        return Diagnosis(
+            "Tenancy",
+            f"row-level security is off for {', '.join(open_tables)}",
+            "Somebody has changed the schema by hand: restore it from a backup, and tell support.",
+        )
+    return Diagnosis("Tenancy", "every tenant table is protected by row-level security")
+
+
+_QUEUE = text("""
+select count(*) filter (where status = 'todo') as waiting,
+       count(*) filter (where status = 'doing') as running,
+       count(*) filter (where status = 'failed') as failed,
+       count(*) filter (where status = 'todo' and event.at < now() - make_interval(mins => :minutes)
+                          and coalesce(scheduled_at, event.at) < now() - make_interval(mins => :minutes)) as late
+from procrastinate_jobs job
+left join lateral (
+    select max(at) as at from procrastinate_events where job_id = job.id
+) event on true
+""")
+
+
+def _queue(engine: Engine) -> Diagnosis:
+    with engine.connect() as connection:
+        row = connection.execute(_QUEUE, {"minutes": WAITING_MINUTES}).one()
+    said = f"{row.waiting} jobs wait, {row.running} run, {row.failed} failed in the last 30 days"
+    if row.late:
+        return Diagnosis(
+            "Queue",
+            f"{row.late} jobs have waited for more than {WAITING_MINUTES} minutes",
+            "Start a worker: sentrikat worker (sentrikat up includes one).",
+        )
+    return Diagnosis("Queue", said)
+
+
+def _disk(settings: Settings) -> Diagnosis:
+    place = settings.data_dir if settings.data_dir.exists() else settings.data_dir.absolute().parent
+    free = shutil.disk_usage(place).free
+    said = f"{free / 1024**3:.1f} GB free in {place.absolute()}"
+    if free < LEAST_FREE_BYTES:
+        return Diagnosis(
+            "Disk", said, f"Keep at least {LEAST_FREE_BYTES // 1024**3} GB free for feed imports."
+        )
+    return Diagnosis("Disk", said)

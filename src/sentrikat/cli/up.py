@@ -1,0 +1,169 @@
+"""`sentrikat up`: everything on one machine under one supervisor."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import sys
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sentrikat.domain.errors import Conflict, Unavailable
+from sentrikat.first_start import first_start
+from sentrikat.infra import logging
+from sentrikat.infra.database import Database
+from sentrikat.infra.database.embedded import EmbeddedPostgres
+from sentrikat.infra.database.reach import embedded_directory
+from sentrikat.infra.settings import Settings, load
+from sentrikat.infra.supervision import ChildProcess, DatabasePart, Part, Supervisor
+from sentrikat.migrations import runner
+from sentrikat.worker.run import GRACE_SECONDS
+
+# The first page waits for imports of a cold disk; the budget is 10 s.
+READY_SECONDS = 60.0
+WEB_GRACE_SECONDS = 12.0  # uvicorn gives running requests 10 s (serve.py)
+BACKLOG = 512  # requests that wait while the web process restarts
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("up")(up)
+
+
+def up(
+    demo: Annotated[
+        bool, typer.Option("--demo/--no-demo", help="Fill a Demo organization at the first start.")
+    ] = True,
+) -> None:
+    """Start the database, the web server and the job worker; Ctrl-C stops them."""
+    began = time.monotonic()
+    settings = load()
+    logging.configure(settings, process="up")
+    console = Console(highlight=False)
+    listener = _listen(settings)
+    supervisor = Supervisor([])
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    parts: list[Part] = []
+    try:
+        url = _database_address(settings, console, parts)
+        for revision in runner.upgrade(url):
+            console.print(f"Database: applied {revision}")
+        database = Database(url, application_name="sentrikat first start")
+        first_start(database, settings, console, demo=demo)
+        database.close()
+        parts += _children(settings, url, listener)
+        supervisor = Supervisor(parts)
+        supervisor.start()
+        _wait_until_ready(listener, parts)
+    except BaseException as error:
+        for part in reversed(parts):
+            part.stop()
+        if isinstance(error, KeyboardInterrupt):
+            console.print("Stopped before the start was finished; the next start continues.")
+            raise typer.Exit(130) from None
+        raise
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, supervisor.request_stop)
+    console.print(
+        f"SentriKat is ready: [bold]{_address(settings, listener)}[/]  ({time.monotonic() - began:.1f} s)"
+    )
+    console.print("Ctrl-C stops it.")
+    supervisor.run()
+    listener.close()
+    console.print("Stopped.")
+
+
+def _as_interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Bind the port before anything else: a taken port is said at once, and nothing was started.
+
+    The supervisor keeps the socket, so requests wait in line while the web process restarts.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise Conflict(
+            f"SentriKat was not started: it cannot listen on {settings.host}:{settings.port}, {error.strerror}.",
+            hint="Stop the program that uses the port, or choose another in SENTRIKAT_PORT.",
+            code="port_in_use",
+        ) from error
+    listener.listen(BACKLOG)
+    listener.set_inheritable(True)
+    return listener
+
+
+def _database_address(settings: Settings, console: Console, parts: list[Part]) -> str:
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    directory = embedded_directory(settings)
+    if not directory.exists():
+        console.print(f"Creating the database in {directory.absolute()}")
+    server = EmbeddedPostgres(directory)
+    server.start()
+    parts.append(DatabasePart(server))
+    return server.url()
+
+
+def _children(settings: Settings, url: str, listener: socket.socket) -> list[Part]:
+    environment = {**os.environ, "SENTRIKAT_DATABASE_URL": url, "PYTHONUNBUFFERED": "1"}
+    program = [sys.executable, "-m", "sentrikat"]
+    descriptor = listener.fileno()
+    return [
+        ChildProcess("worker", [*program, "worker"], environment, GRACE_SECONDS + 2),
+        ChildProcess(
+            "web",
+            [*program, "serve", "--socket", str(descriptor)],
+            environment | {"SENTRIKAT_HOST": settings.host},
+            WEB_GRACE_SECONDS,
+            inherit=(descriptor,),
+        ),
+    ]
+
+
+def _reachable_host(listener: socket.socket) -> str:
+    host = str(listener.getsockname()[0])
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+
+
+def _wait_until_ready(listener: socket.socket, parts: list[Part]) -> None:
+    """Ask for a page until one comes; the socket already listens, so the answer just takes its time."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        for part in parts:
+            if not part.is_running():
+                raise Unavailable(
+                    f"SentriKat was not started: the {part.name} process ended at once.",
+                    hint="Its reason is printed above.",
+                )
+        connection = http.client.HTTPConnection(
+            _reachable_host(listener), listener.getsockname()[1], timeout=1
+        )
+        try:
+            connection.request("GET", "/healthz")
+            connection.getresponse().read()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+        finally:
+            connection.close()
+    raise Unavailable(f"SentriKat was not started: no page came within {READY_SECONDS:.0f} seconds.")
+
+
+def _address(settings: Settings, listener: socket.socket) -> str:
+    if settings.public_url is not None:
+        return settings.public_url
+    host = _reachable_host(listener)
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"

@@ -1,0 +1,23 @@
+"""`sentrikat worker`: the job worker alone."""
+
+from __future__ import annotations
+
+import typer
+
+from sentrikat.infra import logging
+from sentrikat.infra.database.reach import reach_server
+from sentrikat.infra.settings import load
+from sentrikat.worker.run import run
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("worker")(worker)
+
+
+def worker() -> None:
+    """Run the job worker in the foreground."""
+    settings = load()
+    logging.configure(settings, process="worker")
+    with reach_server(settings) as url:
+        run(settings, url)
