@@ -124,7 +124,7 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("object", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=True),
-        sa.Column("detail", JSONB(astext_type=Text()), nullable=False),
+        sa.Column("detail", JSONB(), nullable=False),
         sa.Column("previous_hash", sa.LargeBinary(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_entry")),
@@ -157,7 +157,7 @@ def upgrade() -> None:
     op.create_table(
         "feed",
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("state", JSONB(astext_type=Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("state", JSONB(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("last_attempt_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("last_success_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("data_as_of", postgresql.TIMESTAMP(timezone=True), nullable=True),
@@ -242,7 +242,7 @@ def upgrade() -> None:
         "platform_condition",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("tree", JSONB(astext_type=Text()), nullable=False),
+        sa.Column("tree", JSONB(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_platform_condition")),
         sa.UniqueConstraint("digest", name=op.f("uq_platform_condition_digest")),
     )
@@ -250,7 +250,7 @@ def upgrade() -> None:
         "platform_target",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("attributes", JSONB(astext_type=Text()), nullable=False),
+        sa.Column("attributes", JSONB(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_platform_target")),
         sa.UniqueConstraint("digest", name=op.f("uq_platform_target_digest")),
     )
@@ -354,7 +354,7 @@ def upgrade() -> None:
         sa.Column("agent_id", sa.Text(), nullable=True),
         sa.Column("machine_id", sa.Text(), nullable=True),
         sa.Column("os_family", sa.Text(), nullable=False),
-        sa.Column("os", JSONB(astext_type=Text()), nullable=False),
+        sa.Column("os", JSONB(), nullable=False),
         sa.Column("exposure", sa.Text(), server_default="unknown", nullable=False),
         sa.Column("criticality", sa.Integer(), server_default="2", nullable=False),
         sa.Column("first_seen_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
@@ -460,7 +460,7 @@ def upgrade() -> None:
         sa.Column("vulnerability_id", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("fact", JSONB(astext_type=Text()), nullable=False),
+        sa.Column("fact", JSONB(), nullable=False),
         sa.Column("valid_from", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("valid_to", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -487,7 +487,7 @@ def upgrade() -> None:
         sa.Column("asset_id", sa.BigInteger(), nullable=True),
         sa.Column("vulnerability_id", sa.BigInteger(), nullable=True),
         sa.Column("count", sa.Integer(), server_default="1", nullable=False),
-        sa.Column("detail", JSONB(astext_type=Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("detail", JSONB(), server_default=sa.text("'{}'"), nullable=False),
         sa.ForeignKeyConstraint(
             ["organization_id"], ["organization.id"], name=op.f("fk_event_organization_id_organization")
         ),

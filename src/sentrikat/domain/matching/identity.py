@@ -1,0 +1,170 @@
+"""What a component says it is: the products its own words name, before anyone looks a name up.
+
+Declared names (CPE, package URL), the package of a distribution release, the package of a language ecosystem,
+and the operating system. What is known only by a title is left to identification, which needs the catalogue.
+"""
+
+from __future__ import annotations
+
+from sentrikat.domain.advisory import Product
+from sentrikat.domain.cpe.name import ANY, NA, CpeName, parse, product_of, unescape
+from sentrikat.domain.errors import InvalidName, InvalidVersion
+from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Component
+from sentrikat.domain.matching.claim import Identity
+from sentrikat.domain.matching.context import target_context
+from sentrikat.domain.matching.lanes import scheme_of
+from sentrikat.domain.purl import parse as parse_purl
+from sentrikat.domain.versions import key
+
+# Distributions whose packages are another's, rebuilt: its statements judge them where they have none of their own.
+REBUILDS = {"centos": "rhel"}
+
+# How NVD names the platform an application runs on, by os family.
+_FAMILY_PLATFORMS = {
+    "linux": (("cpe:o", "linux:linux_kernel"),),
+    "windows": (("cpe:o", "microsoft:windows"),),
+    "macos": (("cpe:o", "apple:macos"), ("cpe:o", "apple:mac_os_x"), ("cpe:o", "apple:mac_os")),
+}
+_DISTRIBUTION_PLATFORMS = {
+    "debian": "debian:debian_linux",
+    "ubuntu": "canonical:ubuntu_linux",
+    "rhel": "redhat:enterprise_linux",
+    "centos": "centos:centos",
+    "fedora": "fedoraproject:fedora",
+    "almalinux": "almalinux:almalinux",
+    "rocky": "rocky:rocky",
+    "ol": "oracle:linux",
+    "amzn": "amazon:linux",
+    "sles": "suse:linux_enterprise_server",
+    "opensuse-leap": "opensuse:leap",
+    "alpine": "alpinelinux:alpine_linux",
+    "arch": "archlinux:arch_linux",
+}
+
+
+def cpe_version(name: CpeName) -> str | None:
+    """Give the version a CPE name states, its update joined on as ranges have it; None when it states none."""
+    if name.version in (ANY, NA):
+        return None
+    version = unescape(name.version)
+    if name.update not in (ANY, NA):
+        version = f"{version}-{unescape(name.update)}"
+    return version
+
+
+def identity_of(
+    product: Product,
+    version: str | None,
+    *,
+    method: str,
+    confidence: float,
+    os_family: str,
+    cpe: CpeName | None = None,
+    judged: bool = True,
+) -> Identity | None:
+    """Give the identity, or None when the version is missing or cannot be ordered: nothing could be compared."""
+    if not version:
+        return None
+    scheme = scheme_of(product.ecosystem)
+    try:
+        version_key = key(scheme, version)
+    except InvalidVersion:
+        return None
+    return Identity(
+        product=product,
+        scheme=scheme,
+        version=version,
+        version_key=version_key,
+        method=method,
+        confidence=confidence,
+        cpe=cpe.format() if cpe else None,
+        context=target_context(os_family, cpe),
+        judged=judged,
+    )
+
+
+def declared_cpe(component: Component) -> CpeName | None:
+    """Give the component's own CPE name when it has a readable one that names a product."""
+    if not component.cpe:
+        return None
+    try:
+        name = parse(component.cpe)
+    except InvalidName:
+        return None
+    return None if ANY in (name.part, name.vendor, name.product) else name
+
+
+def declared_products(component: Component) -> list[tuple[Product, str | None, str]]:
+    """Give (product, version, method) for everything the component's own words name.
+
+    Empty for software known by title only.
+    """
+    kind = component.kind
+    if kind in DISTRIBUTION_KINDS:
+        return _release_products(component)
+    found: list[tuple[Product, str | None, str]] = []
+    if kind in LANGUAGE_KINDS:
+        found.append((Product(kind, component.name), component.version, "package"))
+    if (name := declared_cpe(component)) is not None:
+        found.append((product_of(name), cpe_version(name) or component.version, "declared_cpe"))
+    if component.purl and kind not in LANGUAGE_KINDS:
+        found.extend(_purl_products(component.purl, component.version))
+    return found
+
+
+def _purl_products(purl: str, version: str | None) -> list[tuple[Product, str | None, str]]:
+    try:
+        package = parse_purl(purl)
+    except InvalidName:
+        return []
+    if package.type in LANGUAGE_KINDS and package.product is not None:
+        return [(package.product, package.version or version, "purl")]
+    return []
+
+
+def _release_products(component: Component) -> list[tuple[Product, str | None, str]]:
+    if not component.namespace:
+        return []
+    releases = [component.namespace]
+    distribution, _, number = component.namespace.partition(":")
+    if distribution in REBUILDS:
+        releases.append(f"{REBUILDS[distribution]}:{number}")
+    found = []
+    for release in releases:
+        found.append((Product(release, component.name), component.version, "release_package"))
+        if component.source_name and component.source_name != component.name:
+            version = component.source_version or component.version
+            found.append((Product(release, component.source_name), version, "release_source"))
+    return found
+
+
+def declared_identities(component: Component, os_family: str) -> list[Identity]:
+    """Give the identities of everything the component's own words name, at versions that can be ordered."""
+    name = declared_cpe(component)
+    found = []
+    for product, version, method in declared_products(component):
+        own = name if method == "declared_cpe" else None
+        identity = identity_of(product, version, method=method, confidence=1.0, os_family=os_family, cpe=own)
+        if identity is not None:
+            found.append(identity)
+    if component.kind == "os":
+        found.extend(_platforms(component))
+    return found
+
+
+def _platforms(component: Component) -> list[Identity]:
+    """What conditions call this operating system; never judged, because its packages or builds are."""
+    found = []
+    version = component.version or "0"
+    named = [Product(*pair) for pair in _FAMILY_PLATFORMS.get(component.namespace, ())]
+    if (distribution := _DISTRIBUTION_PLATFORMS.get(component.name.lower())) is not None:
+        named.append(Product("cpe:o", distribution))
+    for product in named:
+        identity = identity_of(
+            product, version, method="platform", confidence=1.0, os_family=component.namespace, judged=False
+        ) or identity_of(product, "0", method="platform", confidence=1.0, os_family=component.namespace, judged=False)
+        if identity is not None:
+            found.append(identity)
+    return found
+
+
