@@ -1,0 +1,1 @@
+"""Where documents come from: a server, a file, a bundle, or a test."""

@@ -1,0 +1,52 @@
+"""Recorded source documents, and short ways to parse them."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from sentrikat.domain.advisory import Advisory, Enrichment, Record
+from sentrikat.feeds.adapter import Document, Quarantined
+from sentrikat.feeds.transports.memory import document
+
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+
+Parse = Callable[[Document], Iterator[Record | Quarantined]]
+
+
+def sample(name: str) -> bytes:
+    """Give the bytes of a recorded sample."""
+    return (SAMPLES / name).read_bytes()
+
+
+def as_document(value: Any, url: str = "https://feeds.example/document.json") -> Document:
+    """Give JSON values as a document."""
+    return document(orjson.dumps(value), url)
+
+
+def zipped(records: Iterable[bytes]) -> bytes:
+    """Give records as the zip archive OSV publishes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, content in enumerate(records):
+            archive.writestr(f"{number}.json", content)
+    return buffer.getvalue()
+
+
+def advisories(parse: Parse, found: Document) -> list[Advisory]:
+    """Parse a document of which every record must be a good Advisory."""
+    records = list(parse(found))
+    assert all(isinstance(record, Advisory) for record in records), records
+    return [record for record in records if isinstance(record, Advisory)]
+
+
+def enrichments(parse: Parse, found: Document) -> list[Enrichment]:
+    """Parse a document of which every record must be a good Enrichment."""
+    records = list(parse(found))
+    assert all(isinstance(record, Enrichment) for record in records), records
+    return [record for record in records if isinstance(record, Enrichment)]
