@@ -1,9 +1,10 @@
 """Merge staged records into what is held, set-based, and say what changed.
 
-What changed is left in two temporary tables for the rest of the transaction, so that matching touches only that:
+What changed is left in temporary tables for the rest of the transaction, so that matching touches only that:
 
     changed_statement (product_id, vulnerability_id)   statements came, went or changed
     changed_enrichment (vulnerability_id)              exploited, likelihood, decision points or score moved
+    changed_ecosystem (name)                           first statements about a release or language ecosystem
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ LAST_SUMMARY_RANK = 8
 CHANGE_TABLES = (
     "create temporary table changed_statement (product_id bigint, vulnerability_id bigint) on commit drop",
     "create temporary table changed_enrichment (vulnerability_id bigint) on commit drop",
+    "create temporary table changed_ecosystem (name text) on commit drop",
 )
 
 _NEW_VULNERABILITIES = """
@@ -46,6 +48,13 @@ select distinct ecosystem, name from (
 ) as named
 where not exists (select from product p where p.ecosystem = named.ecosystem and p.name = named.name)
 on conflict (ecosystem, name) do nothing
+"""
+
+_NEW_ECOSYSTEMS = """
+with made as (
+    insert into ecosystem (name) select distinct ecosystem from staged_statement on conflict do nothing returning name
+)
+insert into changed_ecosystem select name from made
 """
 
 _NEW_TARGETS = """
@@ -342,6 +351,7 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
         session.execute(text(f"analyze {table}"))
     run(_NEW_VULNERABILITIES)
     run(_NEW_PRODUCTS)
+    run(_NEW_ECOSYSTEMS)
     run(_NEW_TARGETS)
     run(_NEW_CONDITIONS)
     before = session.scalar(

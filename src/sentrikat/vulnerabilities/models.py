@@ -167,11 +167,27 @@ class Product(Base):
     """What an advisory talks about: a name within an ecosystem."""
 
     __tablename__ = "product"
-    __table_args__ = (UniqueConstraint("ecosystem", "name"),)
+    __table_args__ = (
+        UniqueConstraint("ecosystem", "name"),
+        # Titles are looked up by the product part of CPE names, letters and digits only (inventory.titles).
+        Index(
+            "ix_product_cpe_letters",
+            text("regexp_replace(split_part(name, ':', 2), '[^a-z0-9+#]', '', 'g')"),
+            postgresql_where=text("ecosystem LIKE 'cpe:%'"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     ecosystem: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
+
+
+class Ecosystem(Base):
+    """An ecosystem some source makes statements about; packages of any other cannot be judged."""
+
+    __tablename__ = "ecosystem"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
 
 
 class PlatformCondition(Base):

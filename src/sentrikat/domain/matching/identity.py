@@ -13,7 +13,7 @@ from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Compo
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.context import target_context
 from sentrikat.domain.matching.lanes import scheme_of
-from sentrikat.domain.purl import parse as parse_purl
+from sentrikat.domain import purl as package_url
 from sentrikat.domain.versions import key
 
 # Distributions whose packages are another's, rebuilt: its statements judge them where they have none of their own.
@@ -114,12 +114,13 @@ def declared_products(component: Component) -> list[tuple[Product, str | None, s
 
 def _purl_products(purl: str, version: str | None) -> list[tuple[Product, str | None, str]]:
     try:
-        package = parse_purl(purl)
+        package = package_url.parse(purl)
     except InvalidName:
         return []
-    if package.type in LANGUAGE_KINDS and package.product is not None:
-        return [(package.product, package.version or version, "purl")]
-    return []
+    product = package_url.product_of(package)
+    if product is None or package.type not in LANGUAGE_KINDS:
+        return []
+    return [(product, package.version or version, "purl")]
 
 
 def _release_products(component: Component) -> list[tuple[Product, str | None, str]]:

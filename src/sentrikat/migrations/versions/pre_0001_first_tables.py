@@ -29,6 +29,7 @@ PUBLIC = (
     "advisory",
     "severity_score",
     "product",
+    "ecosystem",
     "platform_condition",
     "platform_target",
     "condition_term",
@@ -155,6 +156,11 @@ def upgrade() -> None:
         "ix_component_kind_namespace_name", "component", ["kind", "namespace", "name"], unique=False
     )
     op.create_table(
+        "ecosystem",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_ecosystem")),
+    )
+    op.create_table(
         "feed",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("state", JSONB(), server_default=sa.text("'{}'"), nullable=False),
@@ -261,6 +267,13 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_product")),
         sa.UniqueConstraint("ecosystem", "name", name=op.f("uq_product_ecosystem_name")),
+    )
+    op.create_index(
+        "ix_product_cpe_letters",
+        "product",
+        [sa.literal_column("regexp_replace(split_part(name, ':', 2), '[^a-z0-9+#]', '', 'g')")],
+        unique=False,
+        postgresql_where=sa.text("ecosystem LIKE 'cpe:%'"),
     )
     op.create_table(
         "sign_in_attempt",

@@ -1,0 +1,173 @@
+"""Identification: which products a component is, and its version as each product's key.
+
+What the component declares (CPE, package URL, package of a release or a language ecosystem) is taken at its word.
+Software known by title only is looked up by name, and accepted only with evidence of the vendor or when the name
+belongs to one product alone; everything else stays unidentified and is shown as such, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from sentrikat.domain.inventory import APPLICATION_KINDS, DISTRIBUTION_KINDS, Component
+from sentrikat.domain.matching.claim import Identity
+from sentrikat.domain.matching.identity import declared_identities, declared_products
+from sentrikat.inventory.titles import TitleIndex
+from sentrikat.infra.database.copy import copy_rows
+
+
+def identify(session: Session, component_ids: Sequence[int], index: TitleIndex | None = None) -> None:
+    """Identify these components anew and store what comes of it."""
+    if not component_ids:
+        return
+    rows = session.execute(
+        text(
+            "select id, kind, namespace, name, version, source_name, source_version, vendor, module, bundle_id,"
+            " cpe, purl from component where id = any(cast(:ids as bigint[])) order by id"
+        ),
+        {"ids": list(component_ids)},
+    ).all()
+    components = {row.id: Component(*row[1:]) for row in rows}
+    if index is None and any(needs_title(one) for one in components.values()):
+        index = TitleIndex.load(session, [one for one in components.values() if needs_title(one)])
+    covered = covered_releases(session)
+    identities: dict[int, list[Identity]] = {}
+    states: dict[str, list[int]] = {}
+    for component_id, component in components.items():
+        found, state = identify_component(component, index, covered)
+        identities[component_id] = found
+        states.setdefault(state, []).append(component_id)
+    _store(session, identities)
+    for state, ids in states.items():
+        session.execute(
+            text("update component set identified = :state where id = any(cast(:ids as bigint[]))"),
+            {"state": state, "ids": ids},
+        )
+
+
+def identify_component(
+    component: Component, index: TitleIndex | None, covered: frozenset[str]
+) -> tuple[list[Identity], str]:
+    """Give the identities of one component, and the word for how far identification came.
+
+    `covered` are the releases for which some feed makes statements.
+    """
+    os_family = _family(component)
+    found = declared_identities(component, os_family)
+    if not any(one.judged for one in found) and index is not None and needs_title(component):
+        found.extend(index.identities(component, os_family))
+    return found, _state(component, found, covered)
+
+
+def needs_title(component: Component) -> bool:
+    """Say whether a component is known by its title only."""
+    return (component.kind in APPLICATION_KINDS or component.kind == "cpe") and not declared_products(component)
+
+
+def note_covered(session: Session) -> None:
+    """Packages of releases in `changed_ecosystem` can be judged from now on."""
+    session.execute(
+        text(
+            "update component set identified = 'identified' where identified = 'unsupported'"
+            " and version is not null and namespace in (select name from changed_ecosystem)"
+        )
+    )
+
+
+def covered_releases(session: Session) -> frozenset[str]:
+    """Give the distribution releases that any current statement is about."""
+    return frozenset(session.scalars(text("select name from ecosystem")))
+
+
+def _family(component: Component) -> str:
+    """The os family a component runs on; distribution packages are of Linux, language packages of any."""
+    if component.kind in DISTRIBUTION_KINDS:
+        return "linux"
+    return component.namespace or "other"
+
+
+def _state(component: Component, found: list[Identity], covered: frozenset[str]) -> str:
+    judged = [one for one in found if one.judged]
+    if component.kind in DISTRIBUTION_KINDS:
+        if not component.namespace or not any(one.product.ecosystem in covered for one in judged):
+            return "unsupported" if component.version else "no_version"
+        return "identified"
+    if judged:
+        return "identified"
+    if component.kind == "os":
+        return "identified" if found else "unidentified"
+    if declared_products(component):
+        return "no_version"
+    return "unidentified"
+
+
+def _store(session: Session, identities: dict[int, list[Identity]]) -> None:
+    products = sorted({one.product for found in identities.values() for one in found})
+    ids = _product_ids(session, [(product.ecosystem, product.name) for product in products])
+    session.execute(
+        text("delete from component_product where component_id = any(cast(:ids as bigint[]))"),
+        {"ids": list(identities)},
+    )
+
+    def rows() -> Iterable[tuple[object, ...]]:
+        for component_id, found in identities.items():
+            seen = set()
+            for one in found:
+                if one.product in seen:
+                    continue
+                seen.add(one.product)
+                product_id = ids[(one.product.ecosystem, one.product.name)]
+                yield (
+                    component_id,
+                    product_id,
+                    str(one.scheme),
+                    one.version,
+                    one.version_key,
+                    one.cpe,
+                    one.context,
+                    one.judged,
+                    one.method,
+                    one.confidence,
+                )
+
+    copy_rows(
+        session,
+        "component_product",
+        (
+            "component_id",
+            "product_id",
+            "scheme",
+            "version",
+            "version_key",
+            "cpe",
+            "context",
+            "judged",
+            "method",
+            "confidence",
+        ),
+        rows(),
+    )
+
+
+def _product_ids(session: Session, products: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    values = {"ecosystems": [one[0] for one in products], "names": [one[1] for one in products]}
+    wanted = "select * from unnest(cast(:ecosystems as text[]), cast(:names as text[])) as w(ecosystem, name)"
+    session.execute(
+        text(
+            f"insert into product (ecosystem, name) select w.ecosystem, w.name from ({wanted}) w"  # noqa: S608
+            " where not exists (select from product p where p.ecosystem = w.ecosystem and p.name = w.name)"
+            " on conflict (ecosystem, name) do nothing"
+        ),
+        values,
+    )
+    found = session.execute(
+        text(
+            f"select p.ecosystem, p.name, p.id from ({wanted}) w"  # noqa: S608
+            " join product p on p.ecosystem = w.ecosystem and p.name = w.name"
+        ),
+        values,
+    )
+    return {(row.ecosystem, row.name): row.id for row in found}
