@@ -5,6 +5,7 @@ Rule    apk-tools: the first number by value; further numbers by value too, unle
         a number. Suffixes _alpha < _beta < _pre < _rc sort before the version without one, _cvs < _svn <
         _git < _hg < _p after it. Where one version goes on and the other differs: a pre-release suffix is
         lowest, then the end, revision, hash, suffix number, suffix, letter, number.
+Lenient a number right after the letter (sudo 1.9.5p2, as Alpine itself released it) is read as apk-tools 2 did.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 from sentrikat.domain.versions.encoding import checked, compare_numbers, compare_texts, number, refused, text
 
 _FORM = re.compile(
-    r"[0-9]+(?:\.[0-9]+)*[a-z]?(?:_(?:alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-9]*)*(?:~[0-9a-f]+)?(?:-r[0-9]+)?"
+    r"[0-9]+(?:\.[0-9]+)*(?:[a-z][0-9]*)?(?:_(?:alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-9]*)*(?:~[0-9a-f]+)?(?:-r[0-9]+)?"
 )
 _TOKEN = re.compile(r"\.?[0-9]+|_[a-z]+|~[0-9a-f]+|-r[0-9]+|[a-z]")
 _BEFORE = ("_alpha", "_beta", "_pre", "_rc")
@@ -41,7 +42,7 @@ def _tokens(version: str) -> list[tuple[int, str]]:
         elif first == ".":
             tokens.append((_DIGIT, token[1:]))
         elif first.isdigit():
-            # A number without a dot is the first of all, or counts the suffix before it.
+            # A number without a dot is the first of all, or counts the letter or suffix before it.
             tokens.append((_COUNT, token))
         else:
             tokens.append((_LETTER, token))

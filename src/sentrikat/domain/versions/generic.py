@@ -1,14 +1,16 @@
 """Versions of everything else: applications named by CPE, with no rule of their own.
 
-Rule    Digits and letters are read in runs; whatever divides them does not matter (1.0-rc1 = 1.0rc1). The
-        numbers decide first, missing ones and trailing zeros not counting (1.0 = 1.0.0). Behind equal numbers
-        comes a word: pre-release words sort before the end, all other words after it; then again numbers.
-            1.0-dev < 1.0-alpha < 1.0-beta < 1.0-M1 < 1.0-preview < 1.0-rc1 < 1.0 = 1.0-final < 1.0a < 1.0p1
-Letters `a` and `b` glued between numbers are alpha and beta (Python 3.0b1), as are `alpha` and `beta` anywhere;
-        glued without a number behind they are patch letters (OpenSSL 1.0.2a), and so is every other letter.
-Words   `v`, `version`, `release` ... in front, `final`, `ga`, `release` ... at the end do not count.
-        `sp`, `p`, `u` and `hotfix` have one spelling each (7.2p1 = 7.2 patch 1, 8u202 = 8 update 202).
-        Java's `1.8.0_202` is 1.8.0 update 202. A package's epoch (`1:9.6p1`) is not a number in front: left out.
+Rule    Digits and letters are read in runs; what divides them does not matter (1.0-rc1 = 1.0rc1). Numbers decide
+        first, missing ones and trailing zeros not counting (1.0 = 1.0.0). Behind equal numbers comes a word:
+        pre-release words sort before the end, all others after it, by letter; then again numbers.
+        1.0-dev < 1.0-alpha < 1.0-beta < 1.0-M1 < 1.0-preview < 1.0-rc1 < 1.0 = 1.0-final < 1.0a < 1.0p1 < 1.0.1
+Letters `a` and `b` with a number right behind are alpha and beta (Zope 2.3.0a2, BIND 9.8.1 b1), `m` after a gap is a
+        milestone (Tomcat 9.0.0 M2). Else a letter marks a later version: OpenSSL 1.0.2a, and in NVD's spelling with
+        a gap Samba 3.0.20 a; trains after a parenthesis, IOS 15.9(3)M3; Java builds after an update, 8u471-b50.
+Words   `v`, `version`, `release` ... in front and `final`, `ga`, `release` ... at the end do not count. Service
+        packs, patches, updates, hotfixes and fix packs have one spelling each (7.2p1 = 7.2 patch 1).
+        Java's `1.8.0_202-b08` is 1.8.0 update 202, as NVD names it. A package's epoch (`1:9.6p1`) is not a number in
+        front: it is left out.
 Refused what has no ASCII digit: `unknown`, `*`, `-`.
 """
 
@@ -27,13 +29,18 @@ from sentrikat.domain.versions.encoding import (
     text,
 )
 
-_EPOCH = re.compile(r"[0-9]+:(?=[0-9])")
-_JAVA = re.compile(r"(1\.[0-9]+\.[0-9]+)_([0-9]+)")
+_EPOCH = re.compile(r"[0-9]{1,2}:(?=[0-9])")
+_JAVA = re.compile(r"(1\.[0-9]+\.[0-9]+)_([0-9]+)(?:-b[0-9]+)?")
+_PHRASE = re.compile(
+    r"(?P<sp>service[ _-]?pack)|(?P<fp>fix[ _-]?pac?k)|(?P<rc>release[ _-]?candidate)"
+    r"|(?P<preview>(?:technical|technology|tech|developer|consumer|release)[ _-]?preview)"
+    r"|(?P<beta>(?:public|open|closed)[ _-]?beta)"
+)
 _RUN = re.compile(r"[0-9]+|[a-z]+")
 
 # Words that mark what comes before a release, by how near to it they are.
 _BEFORE = {
-    **dict.fromkeys(("dev", "devel", "snapshot", "nightly", "daily", "canary", "unstable"), 0),
+    **dict.fromkeys(("dev", "devel", "snapshot", "nightly", "daily", "canary", "unstable", "test"), 0),
     **dict.fromkeys(("alpha",), 1),
     **dict.fromkeys(("beta",), 2),
     **dict.fromkeys(("milestone",), 3),
@@ -42,13 +49,14 @@ _BEFORE = {
 }
 _STAGE_LETTERS = {"a": "alpha", "b": "beta", "m": "milestone"}
 _SPELLINGS = {
-    **dict.fromkeys(("sp", "servicepack"), "sp"),
     **dict.fromkeys(("p", "pl", "patch"), "p"),
     **dict.fromkeys(("u", "upd", "update"), "u"),
     **dict.fromkeys(("hf", "hotfix"), "hf"),
 }
 _LEADING = frozenset(("v", "ver", "version", "r", "rel", "release", "build"))
 _CLOSING = frozenset(("final", "ga", "release", "rel", "stable", "rtm", "lts"))
+
+_DIGITS = frozenset("0123456789")
 
 # What may follow, lowest first: the tags of the key. Pre-release words have their rank (0 to 5).
 _END, _WORD, _NUMBER = 8, 9, 10
@@ -68,7 +76,8 @@ def _groups(version: str) -> list[_Group]:
     if epoch := _EPOCH.match(plain):
         plain = plain[epoch.end() :]
     if java := _JAVA.match(plain):
-        plain = f"{java.group(1)}u{plain[java.start(2) :]}"
+        plain = f"{java.group(1)}u{java.group(2)}{plain[java.end() :]}"
+    plain = _PHRASE.sub(lambda phrase: phrase.lastgroup or "", plain)
     runs = [(run.group(), run.start()) for run in _RUN.finditer(plain)]
     if not any(run.isdigit() for run, _ in runs):
         raise refused("generic", version, "it holds no digit")
@@ -78,13 +87,13 @@ def _groups(version: str) -> list[_Group]:
         del runs[-1]
     groups: list[_Group] = []
     numbers: list[str] = []
-    for at, (run, start) in enumerate(runs):
+    word = ""
+    for run, start in runs:
         if run.isdigit():
             numbers.append(run)
             continue
-        counted = at + 1 < len(runs) and runs[at + 1][0].isdigit()
-        glued = start > 0 and plain[start - 1].isdigit()
-        groups.append(_Group(_trimmed(numbers), _word(run, glued=glued, counted=counted)))
+        word = _word(plain, run, start, behind=word)
+        groups.append(_Group(_trimmed(numbers), word))
         numbers = []
     return [*groups, _Group(_trimmed(numbers), "")]
 
@@ -95,11 +104,15 @@ def _trimmed(numbers: list[str]) -> list[str]:
     return numbers
 
 
-def _word(run: str, *, glued: bool, counted: bool) -> str:
-    """Give the word its one spelling; single letters are stages only where a number follows or a gap precedes."""
-    if run in _STAGE_LETTERS and (counted or not glued):
-        return _STAGE_LETTERS[run]
-    return _SPELLINGS.get(run, run)
+def _word(version: str, run: str, start: int, *, behind: str) -> str:
+    """Give a word its one spelling; `behind` is the word before it."""
+    if run not in _STAGE_LETTERS:
+        return _SPELLINGS.get(run, run)
+    end = start + len(run)
+    counted = version[end : end + 1] in _DIGITS
+    before = version[start - 1] if start else ""
+    train = before == ")" or (run == "m" and before in _DIGITS)
+    return _STAGE_LETTERS[run] if counted and not train and behind != "u" else run
 
 
 def key(version: str) -> bytes:
