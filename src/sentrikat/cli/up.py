@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
+import http.client  # allow outbound: asks our own web process whether it is ready
 import os
 import signal
 import socket
@@ -117,7 +117,8 @@ def _database_address(settings: Settings, console: Console, parts: list[Part]) -
 
 
 def _children(settings: Settings, url: str, listener: socket.socket) -> list[Part]:
-    environment = {**os.environ, "SENTRIKAT_DATABASE_URL": url, "PYTHONUNBUFFERED": "1"}
+    own = {"SENTRIKAT_DATABASE_URL": url, "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | own  # allow environment: handed to our own children
     program = [sys.executable, "-m", "sentrikat"]
     descriptor = listener.fileno()
     return [

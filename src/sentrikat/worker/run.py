@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import procrastinate
@@ -46,9 +45,9 @@ class Backoff(procrastinate.BaseRetryStrategy):
                 "job failed", job=job.task_name, number=job.id, args=job.task_kwargs, exc_info=exception
             )
             return None
-        wait = timedelta(seconds=self._job.first_wait_seconds * 2**job.attempts)
+        wait = self._job.first_wait_seconds * 2**job.attempts
         log.warning("job will be tried again", job=job.task_name, number=job.id, reason=str(exception))
-        return procrastinate.RetryDecision(retry_at=datetime.now(UTC) + wait)
+        return procrastinate.RetryDecision(retry_in={"seconds": wait})
 
 
 def build(database: Database, jobs: Sequence[Job], schedule: Sequence[Periodic]) -> procrastinate.App:

@@ -1,0 +1,1 @@
+"""Lint rules of our own: tiny, each with the mistake that made it, each tested."""
