@@ -220,7 +220,7 @@ def _distribution(namespace: str | None, qualifier: str) -> tuple[str | None, st
 
 def _source(kind: str, upstream: str) -> tuple[str | None, str | None]:
     """Read `openssl`, `openssl@3.0.11-1` and, for rpm, `openssl-3.0.7-25.el9.src.rpm`."""
-    written = upstream.split(",")[0].strip()
+    written = upstream.split(",", maxsplit=1)[0].strip()
     if kind == "rpm" and (match := _SOURCE_RPM.fullmatch(written)):
         return match["name"], match["version"]
     name, _, version = written.partition("@")

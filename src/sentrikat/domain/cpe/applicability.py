@@ -1,4 +1,4 @@
-"""NVD's configurations: which products, in which versions, in which company.
+r"""NVD's configurations: which products, in which versions, in which company.
 
 A configuration is a tree: AND or OR over nodes, each AND or OR over criteria, each level possibly
 negated. A criterion marked `vulnerable` names the victim; the others name what it must run on.
@@ -17,7 +17,7 @@ How a criterion's version is read
                                         1.2; a version that carries one (`1.2-sp1`) sorts apart and is
                                         not covered, as sources list updates one by one.
     version `1.2`, update `sp1`         exactly `1.2-sp1`, and `update` is no longer in the target
-    version `*` with bounds             the range; escapes in the bounds (`2004\\/11\\/23`) are undone
+    version `*` with bounds             the range; escapes in the bounds (`2004\/11\/23`) are undone
     version `*` without bounds, `-`,    every version, `described=False`: nobody said which; for
     or a pattern such as `1.*`          hardware, which has no versions, this is the normal form
 

@@ -1,11 +1,11 @@
-"""CPE names: the 2.3 formatted string and the 2.2 URI, both ways.
+r"""CPE names: the 2.3 formatted string and the 2.2 URI, both ways.
 
     cpe:2.3:a:openssl:openssl:3.0.7:-:*:*:*:*:*:*
     cpe:/a:openssl:openssl:3.0.7:-
 
 An attribute is kept as the formatted string writes it, in lower case: `*` is "any", `-` is "not
 applicable", a backslash makes the next character literal, and an unquoted `*` or `?` at an end of
-a value is a wildcard. `\\.`, `\\-` and `\\_` lose a backslash they do not need, so that names that
+a value is a wildcard. `\.`, `\-` and `\_` lose a backslash they do not need, so that names that
 mean the same are equal.
 
 Source  NISTIR 7695, Common Platform Enumeration: Naming Specification 2.3
