@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import product as combinations
 from math import prod
 from typing import Any
@@ -37,7 +36,6 @@ from sentrikat.domain.advisory import Condition, Product, Remedy, Statement, Sta
 from sentrikat.domain.cpe.name import (
     ANY,
     CpeName,
-    concrete,
     has_wildcard,
     parse,
     product_of,
@@ -54,24 +52,21 @@ ALTERNATIVES_MAX = 256  # ways to satisfy negated AND nodes; real records have n
 Groups = tuple[TermGroup, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Criterion:
-    """One name with bounds. `versions` is what it covers, `described` whether it says so itself."""
+    """One name with bounds, as `parse_configurations` reads it.
+
+    `versions`   what it covers; `described` whether it says so itself
+    `product`    what the name is about
+    `target`     what the name fixes beyond the version; an update joined to the version is not repeated
+    """
 
     vulnerable: bool
     name: CpeName
     versions: VersionRange
-    described: bool = True
-
-    @cached_property
-    def product(self) -> Product:
-        """The product the criterion is about."""
-        return product_of(self.name)
-
-    @cached_property
-    def target(self) -> Target:
-        """What the criterion fixes beyond the version; an update joined to the version is not repeated."""
-        return target_of(self.name, without_update=_exact(self.name) is not None)
+    described: bool
+    product: Product
+    target: Target
 
     @property
     def names_a_product(self) -> bool:
@@ -271,13 +266,19 @@ def _criterion(match: Mapping[str, Any]) -> Criterion:
     if not isinstance(criteria, str):
         raise FeedFormatError("A cpeMatch has no criteria.", fields={"criteria": "must be a CPE name"})
     name = parse(criteria)
-    versions = _versions(name, match)
-    described = not versions.unbounded or name.part == "h"
-    return Criterion(_flag(match, "vulnerable"), name, versions, described)
+    exact = version_of(name)
+    versions = _versions(name, exact, match)
+    return Criterion(
+        vulnerable=_flag(match, "vulnerable"),
+        name=name,
+        versions=versions,
+        described=not versions.unbounded or name.part == "h",
+        product=product_of(name),
+        target=target_of(name, without_update=exact is not None),
+    )
 
 
-def _versions(name: CpeName, match: Mapping[str, Any]) -> VersionRange:
-    exact = _exact(name)
+def _versions(name: CpeName, exact: str | None, match: Mapping[str, Any]) -> VersionRange:
     if exact is not None:
         return VersionRange(Scheme.GENERIC, introduced=exact, last_affected=exact)
     if name.version != ANY:
@@ -290,10 +291,6 @@ def _versions(name: CpeName, match: Mapping[str, Any]) -> VersionRange:
         last_affected=_bound(match, "versionEndIncluding"),
         introduced_excluded=start is None and after is not None,
     )
-
-
-def _exact(name: CpeName) -> str | None:
-    return version_of(name) if concrete(name.version) else None
 
 
 def _bound(match: Mapping[str, Any], field: str) -> str | None:

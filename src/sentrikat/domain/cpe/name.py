@@ -148,6 +148,8 @@ def concrete(attribute: str) -> bool:
 
 def has_wildcard(attribute: str) -> bool:
     """Say whether an unquoted `*` or `?` stands in the value; True for "any" as well."""
+    if "*" not in attribute and "?" not in attribute:
+        return False
     return any(character in "*?" for character in _ESCAPED.sub("", attribute))
 
 

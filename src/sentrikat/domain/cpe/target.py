@@ -19,13 +19,14 @@ from sentrikat.domain.cpe.relation import Relation, attribute_relation
 Target = tuple[tuple[str, str], ...]
 
 QUALIFIERS = ATTRIBUTES[4:]  # update and all that follows
+_NOTHING = ("*",) * len(QUALIFIERS)  # most names fix nothing
 
 # How names in use spell the families an asset can have. Releases (`windows_10`) belong to the family.
 _WINDOWS = frozenset(
     {"windows", "windows_nt", "win", "win32", "win64", "microsoft_windows", "ms_windows", "nt", "vista"}
 )
 _MACOS = frozenset({"macos", "mac_os", "mac_os_x", "mac", "macosx", "mac_osx", "os_x", "osx", "macos_x"})
-_LINUX = frozenset({"linux", "linux_kernel", "gnu_linux", r"gnu\/linux"})
+_LINUX = frozenset({"linux", "linux_kernel", "gnu_linux", r"gnu\/linux", r"z\/linux"})
 # One distribution of Linux, or any Unix: excludes the other families, proves nothing by itself.
 _SOME_LINUX = frozenset(
     {
@@ -38,6 +39,7 @@ _SOME_LINUX = frozenset(
         "red_hat_linux",
         "redhat_linux",
         "rhel",
+        "redhat_enterprise_linux",
         "enterprise_linux",
         "centos",
         "fedora",
@@ -108,7 +110,10 @@ _HARDWARE = {
 
 def target_of(name: CpeName, *, without_update: bool = False) -> Target:
     """Give what the name fixes beyond its version, sorted; `*` is left out, `-` is kept."""
-    values = zip(QUALIFIERS, name.attributes()[4:], strict=True)
+    fixed = name.attributes()[4:]
+    if fixed == _NOTHING:
+        return ()
+    values = zip(QUALIFIERS, fixed, strict=True)
     return tuple(
         sorted(
             (attribute, value)
