@@ -157,7 +157,7 @@ def test_128_overdue_findings_are_ordered_by_what_matters_among_them() -> None:
     exploited = [each.exploited for each in ranked]
     assert exploited == sorted(exploited, reverse=True)
     tiers = [each.tier for each in ranked if each.exploited and not each.ransomware]
-    assert tiers == sorted(tiers)
+    assert tiers == sorted(tiers, reverse=True)
     assert ranked[0].exploited
     assert ranked[0].ransomware
 

@@ -5,7 +5,7 @@ Compare two findings column by column; the first that differs decides. Larger co
     column        values                                         bits of `priority_rank`
     exploited     1 in a catalog of known exploited flaws, else 0   48
     ransomware    1 used in ransomware campaigns, else 0            47
-    tier          5 - tier: emergency 4 .. routine 0                44-46
+    tier          emergency 4 .. routine 0                          44-46
     exposure      public 2, unknown 1, internal 0                   42-43
     epss          0..100000, hundred-thousandths; unknown 0         25-41
     cvss          0..100, tenths; unknown 50                        18-24
@@ -22,7 +22,8 @@ An unknown CVSS ranks as 5.0: new flaws are often unscored, and unscored is not 
 EPSS ranks as 0: FIRST scores every published CVE daily, so what has none is seldom a CVE at all.
 
 SQL sorts lists by `priority DESC, id DESC`, pages with `(priority, id) < (:priority, :id)`, and the
-rank is written when an input changes. A change to this order is a new PRIORITY_ORDER_VERSION.
+rank is written when an input changes. (In SQL `<<` and `|` bind alike, from the left: parenthesize
+each shift.) A change to this order is a new PRIORITY_ORDER_VERSION.
 """
 
 from __future__ import annotations
@@ -45,13 +46,13 @@ _LAST_STEP = 32_767  # days, so up to 2099
 
 
 class Tier(IntEnum):
-    """How urgent the binding outcome is, in five steps, 1 the most; stored as this number, shown as `word`."""
+    """How urgent the binding outcome is, in five steps; the number is stored, the `word` is shown."""
 
-    EMERGENCY = 1  # 3 days or less, and a forensic triage
-    URGENT = 2  # 3 days or less
-    EXPEDITED = 3  # up to 14 days
-    SCHEDULED = 4  # up to 90 days
-    ROUTINE = 5  # longer, at the next upgrade, or no deadline
+    EMERGENCY = 4  # 3 days or less, and a forensic triage
+    URGENT = 3  # 3 days or less
+    EXPEDITED = 2  # up to 14 days
+    SCHEDULED = 1  # up to 90 days
+    ROUTINE = 0  # longer, at the next upgrade, or no deadline
 
     @property
     def word(self) -> str:
@@ -150,7 +151,7 @@ def _key(inputs: PriorityInputs) -> PriorityKey:
     return PriorityKey(
         exploited=int(inputs.exploited),
         ransomware=int(inputs.ransomware),
-        tier=Tier.ROUTINE - inputs.tier,
+        tier=int(inputs.tier),
         exposure=_EXPOSURE_RANK[inputs.exposure],
         epss=_steps("epss", inputs.epss, 0.0, 1.0, EPSS_STEPS),
         cvss=_steps("cvss", inputs.cvss, CVSS_UNKNOWN, 10.0, 10),
