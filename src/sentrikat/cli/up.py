@@ -152,7 +152,7 @@ def _wait_until_ready(listener: socket.socket, parts: list[Part]) -> None:
             _reachable_host(listener), listener.getsockname()[1], timeout=1
         )
         try:
-            connection.request("GET", "/healthz")
+            connection.request("GET", "/api/v1/health/live")
             connection.getresponse().read()
         except OSError:
             time.sleep(0.05)
