@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,19 +86,17 @@ def verify(session: Session, organization_id: int) -> Verified:
     ids: list[int] = []
     head = GENESIS
 
-    def walk() -> Iterator[tuple[Link, bytes, bytes]]:
+    def walk(entries: Iterable[AuditEntry]) -> Iterator[tuple[Link, bytes, bytes]]:
         nonlocal head
-        for entry in session.scalars(
-            select(AuditEntry)
-            .where(AuditEntry.organization_id == organization_id)
-            .order_by(AuditEntry.id)
-            .execution_options(yield_per=1000)
-        ):
+        for entry in entries:
             ids.append(entry.id)
             head = entry.hash
             yield link_of(entry), entry.previous_hash, entry.hash
 
-    broken = hash_chain.first_break(walk())
+    query = select(AuditEntry).where(AuditEntry.organization_id == organization_id).order_by(AuditEntry.id)
+    # Closed at once when the chain breaks: a cursor on the server must not outlive its reader.
+    with session.scalars(query.execution_options(yield_per=1000)) as entries:
+        broken = hash_chain.first_break(walk(entries))
     if broken is None:
         return Verified(len(ids), head)
     return Verified(len(ids), head, ids[broken.position], broken.reason)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from sentrikat.domain.errors import SentriKatError
 from sentrikat.domain.permissions import Caller, Permission, permissions_of
 from sentrikat.identity import web_sessions
 from sentrikat.identity.queries import OrganizationRow, organizations_of
@@ -56,3 +57,9 @@ def visit_of_cookie(
         address=address,
     )
     return Visit(caller, signed_in, organization, tuple(organizations))
+
+
+class NotAuthenticated(SentriKatError):  # noqa: N818 - named like the errors of the domain
+    """Nobody is signed in, or the key lets nobody in."""
+
+    code = "not_authenticated"

@@ -45,6 +45,18 @@ class KeyRefused:
     hint: str
 
 
+def read_scopes(words: Collection[str]) -> frozenset[Permission]:
+    """Read scopes as people write them; InvalidInput names those that do not exist."""
+    known = {scope.value for scope in KEY_SCOPES}
+    if unknown := sorted(set(words) - known):
+        raise InvalidInput(
+            f"The key was not created: there is no scope {', '.join(unknown)[:200]}.",
+            hint=f"Scopes are: {', '.join(sorted(known))}.",
+            fields={"scopes": f"unknown: {', '.join(unknown)[:200]}"},
+        )
+    return frozenset(Permission(word) for word in words)
+
+
 def create_key(
     session: Session,
     caller: Caller,

@@ -22,7 +22,7 @@ def test_only_the_whole_password_is_right() -> None:
 
 
 def test_what_stands_behind_72_bytes_counts() -> None:
-    """bcrypt alone reads 72 bytes and would take both."""
+    """Bcrypt alone reads 72 bytes and would take both."""
     stored = hash_password("é" * 40 + "a")
 
     assert is_right("é" * 40 + "a", stored)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from sentrikat.domain.errors import Forbidden
@@ -37,7 +39,7 @@ def test_each_step_up_only_adds() -> None:
     steps = [Role.VIEWER, Role.ANALYST, Role.MANAGER, Role.ADMINISTRATOR]
     held = [ROLE_PERMISSIONS[role] for role in steps]
 
-    assert all(lower <= upper for lower, upper in zip(held, held[1:], strict=False))
+    assert all(lower <= upper for lower, upper in itertools.pairwise(held))
     assert held[-1] < INSTALLATION_ADMINISTRATOR
 
 

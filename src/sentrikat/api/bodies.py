@@ -1,0 +1,105 @@
+"""Raw bodies, with limits before and after decompression."""
+
+from __future__ import annotations
+
+import zlib
+
+from fastapi import Request
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sentrikat.domain.errors import InvalidInput
+
+REPORT_PATH = "/api/v1/agent/reports"
+
+
+class BodyTooLarge(InvalidInput):
+    """The body is larger than allowed."""
+
+    code = "too_large"
+
+
+class UnsupportedMedia(InvalidInput):
+    """The body is in a form or an encoding that is not read here."""
+
+    code = "unsupported_media_type"
+
+
+class BodyLimit:
+    """Refuse bodies that are too large, by their announced length or, chunked, while they come in."""
+
+    def __init__(self, app: ASGIApp, *, largest: int, largest_report: int) -> None:
+        self._app = app
+        self._largest = largest
+        self._largest_report = largest_report
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._largest_report if scope["path"] == REPORT_PATH else self._largest
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        too_large = HTTPException(413, f"The request was refused: its body is larger than {limit:,} bytes.")
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            # The announcement is judged here and not before, so that the refusal takes the way of
+            # every other error and carries its form.
+            if announced.isdigit() and int(announced) > limit:
+                raise too_large
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise too_large
+            return message
+
+        await self._app(scope, counted, send)
+
+
+async def read_body(request: Request) -> bytes:
+    """Read the whole body; BodyLimit sees to it that it ends."""
+    return await request.body()
+
+
+def unpack(body: bytes, encoding: str | None, limit: int) -> bytes:
+    """Undo the Content-Encoding of a body, giving up as soon as it grows over `limit` bytes."""
+    match (encoding or "identity").strip().lower():
+        case "identity" | "":
+            return body
+        case "gzip" | "x-gzip":
+            return _gunzip(body, limit)
+        case other:
+            raise UnsupportedMedia(
+                f"The report was not accepted: Content-Encoding “{other[:40]}” is not read here.",
+                hint="Send it plain or with gzip.",
+            )
+
+
+def _gunzip(body: bytes, limit: int) -> bytes:
+    unpacked = bytearray()
+    rest = body
+    try:
+        while rest:  # a gzip file may have several members
+            member = zlib.decompressobj(wbits=31)
+            unpacked += member.decompress(rest, limit + 1 - len(unpacked))
+            if len(unpacked) > limit:
+                raise BodyTooLarge(
+                    f"The report was not accepted: it unpacks to more than {limit:,} bytes.",
+                    hint="The limit is SENTRIKAT_MAX_REPORT_BYTES.",
+                )
+            if not member.eof:
+                raise InvalidInput(
+                    "The report was not accepted: its gzip data ends in the middle.",
+                    hint="Send it again.",
+                    code="truncated",
+                )
+            rest = member.unused_data
+    except zlib.error as error:
+        raise InvalidInput(
+            "The report was not accepted: it says it is gzip, and it is not.",
+            hint="Send it again, or without Content-Encoding.",
+            code="bad_gzip",
+        ) from error
+    return bytes(unpacked)

@@ -1,0 +1,129 @@
+"""What every route asks for: the caller, a permission, a session of the caller's organization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+
+from sentrikat.domain.errors import Forbidden
+from sentrikat.domain.permissions import Caller, Permission
+from sentrikat.identity import api_keys
+from sentrikat.identity.access import NotAuthenticated, Visit, visit_of_cookie
+from sentrikat.identity.web_sessions import SessionLimits, is_csrf_token
+from sentrikat.infra.clock import Clock
+from sentrikat.infra.database import Database
+from sentrikat.infra.settings import Settings
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+CSRF_HEADER = "X-CSRF-Token"
+
+
+def database_of(request: Request) -> Database:
+    """Give the way to data."""
+    return cast("Database", request.app.state.database)
+
+
+def settings_of(request: Request) -> Settings:
+    """Give the settings."""
+    return cast("Settings", request.app.state.settings)
+
+
+def now_of(request: Request) -> datetime:
+    """Give the present moment."""
+    return cast("Clock", request.app.state.clock).now()
+
+
+def authenticate(request: Request) -> Caller:
+    """Give the caller of an API key or of a browser's session; NotAuthenticated if there is none.
+
+    A session cookie is sent by the browser without anybody's wish, so what changes something needs the
+    session's token in a header as well: a foreign site can neither read nor set it.
+    """
+    address = request.client.host if request.client is not None else None
+    now = now_of(request)
+    given = _given_key(request)
+    with database_of(request).as_system() as session:
+        if given is not None:
+            found = api_keys.caller_of_key(session, given, address=address, now=now)
+            if isinstance(found, Caller):
+                return found
+            raise NotAuthenticated(found.sentence, hint=found.hint, code=found.code)
+        settings = settings_of(request)
+        limits = SessionLimits(
+            timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_lifetime_hours)
+        )
+        cookie = request.cookies.get(request.app.state.session_cookie)
+        visit = visit_of_cookie(session, cookie, limits, address=address, now=now)
+    if visit is None:
+        raise NotAuthenticated(
+            "This needs an API key or a signed-in session, and the request brought neither."
+            if cookie is None
+            else "The session has ended.",
+            hint="Send the key as “Authorization: Bearer sk_…”; keys are made under API keys."
+            if cookie is None
+            else "Sign in again.",
+            code="key_missing" if cookie is None else "session_ended",
+        )
+    if request.method not in SAFE_METHODS and not is_csrf_token(
+        visit.session, request.headers.get(CSRF_HEADER)
+    ):
+        raise Forbidden(
+            f"The request was refused: a browser session must send the header {CSRF_HEADER} to change something.",
+            hint="Its value is csrf_token of GET /api/v1/me. Programs should use an API key instead. "
+            "Nothing was changed.",
+            code="csrf",
+        )
+    request.state.visit = visit
+    return visit.caller
+
+
+def visit_of(request: Request) -> Visit | None:
+    """Give the browser visit behind the request, if it is one and not a key's."""
+    return cast("Visit | None", getattr(request.state, "visit", None))
+
+
+def requires(permission: Permission) -> Any:
+    """Declare what a route asks of its caller; the guard test and the API description read it."""
+
+    def permitted(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
+        caller.require(permission)
+        return caller
+
+    permitted.permission = permission  # type: ignore[attr-defined]  # read by `permission_of`
+    return Depends(permitted)
+
+
+def permission_of(dependency: Callable[..., Any] | None) -> Permission | None:
+    """Give the permission that a dependency made by `requires` asks for."""
+    return cast("Permission | None", getattr(dependency, "permission", None))
+
+
+def _tenant_session(request: Request, caller: Annotated[Caller, Depends(authenticate)]) -> Iterator[Session]:
+    with database_of(request).as_organization(caller.organization_id) as session:
+        yield session
+
+
+# "function": committed before the answer is sent, so nobody is told of a change that then fails.
+TenantSession = Annotated[Session, Depends(_tenant_session, scope="function")]
+Now = Annotated[datetime, Depends(now_of)]
+
+
+def _given_key(request: Request) -> str | None:
+    header = request.headers.get("X-API-Key")
+    if header is not None:
+        return header.strip()
+    authorization = request.headers.get("Authorization")
+    if authorization is None:
+        return None
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotAuthenticated(
+            f"The request was not let in: “{scheme[:20]}” is no way to sign in here.",
+            hint="Send the key as “Authorization: Bearer sk_…”.",
+            code="key_malformed",
+        )
+    return value.strip()

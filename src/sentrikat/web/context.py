@@ -1,0 +1,186 @@
+"""What every page asks for: the visit, a permission, a session, a form that carries its token."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+from starlette.datastructures import FormData
+
+from sentrikat.domain.errors import Forbidden, InvalidInput
+from sentrikat.domain.permissions import Permission
+from sentrikat.identity.access import NotAuthenticated, Visit, visit_of_cookie
+from sentrikat.identity.web_sessions import SessionLimits, is_csrf_token
+from sentrikat.infra.clock import Clock
+from sentrikat.infra.database import Database
+from sentrikat.infra.settings import Settings
+
+CSRF_FIELD = "csrf_token"
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """Names of our cookies. With the `__Host-` prefix browsers take them over https only, and from us only."""
+
+    session: str
+    visitor: str
+
+    @classmethod
+    def named(cls, *, secure: bool) -> Cookies:
+        """Give the names for https or plain http."""
+        prefix = "__Host-" if secure else ""
+        return cls(f"{prefix}sentrikat_session", f"{prefix}sentrikat_visitor")
+
+
+def database_of(request: Request) -> Database:
+    """Give the way to data."""
+    return cast("Database", request.app.state.database)
+
+
+def settings_of(request: Request) -> Settings:
+    """Give the settings."""
+    return cast("Settings", request.app.state.settings)
+
+
+def now_of(request: Request) -> datetime:
+    """Give the present moment."""
+    return cast("Clock", request.app.state.clock).now()
+
+
+def cookies_of(request: Request) -> Cookies:
+    """Give the names of our cookies."""
+    return Cookies.named(secure=settings_of(request).secure_cookies)
+
+
+def address_of(request: Request) -> str | None:
+    """Give the address the request came from."""
+    return request.client.host if request.client is not None else None
+
+
+def limits_of(settings: Settings) -> SessionLimits:
+    """Give how long sessions live."""
+    return SessionLimits(
+        timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_lifetime_hours)
+    )
+
+
+def find_visit(request: Request) -> Visit | None:
+    """Give the visit of the request's cookie, if somebody is signed in with it."""
+    token = request.cookies.get(cookies_of(request).session)
+    if token is None:
+        return None
+    with database_of(request).as_system() as session:
+        visit = visit_of_cookie(
+            session,
+            token,
+            limits_of(settings_of(request)),
+            address=address_of(request),
+            now=now_of(request),
+        )
+    request.state.visit = visit
+    return visit
+
+
+def signed_in(request: Request) -> Visit:
+    """Give the visit; NotAuthenticated leads to the sign-in page and back."""
+    visit = find_visit(request)
+    if visit is None:
+        raise NotAuthenticated("Sign in to see this page.")
+    return visit
+
+
+def requires(permission: Permission) -> Any:
+    """Declare what a page asks of its visitor; the guard test reads it."""
+
+    def permitted(visit: Annotated[Visit, Depends(signed_in)]) -> Visit:
+        visit.caller.require(permission)
+        return visit
+
+    permitted.permission = permission  # type: ignore[attr-defined]  # read by the guard test
+    return Depends(permitted)
+
+
+def _tenant_session(request: Request, visit: Annotated[Visit, Depends(signed_in)]) -> Iterator[Session]:
+    with database_of(request).as_organization(visit.caller.organization_id) as session:
+        yield session
+
+
+TenantSession = Annotated[Session, Depends(_tenant_session, scope="function")]
+Now = Annotated[datetime, Depends(now_of)]
+
+
+async def _read_form(request: Request) -> FormData:
+    """Read a form of plain fields; our pages send no files."""
+    form = await request.form(max_files=0, max_fields=100)
+    if any(not isinstance(value, str) for value in form.values()):
+        raise InvalidInput("The form was not accepted: it holds a file.", hint="Nothing was changed.")
+    return form
+
+
+def _form_of_visit(
+    request: Request,
+    visit: Annotated[Visit, Depends(signed_in)],
+    form: Annotated[FormData, Depends(_read_form)],
+) -> dict[str, str]:
+    given = form.get(CSRF_FIELD) or request.headers.get("X-CSRF-Token")
+    if not is_csrf_token(visit.session, str(given) if given is not None else None):
+        raise Forbidden(
+            "Nothing was changed: the form did not come from a page of this session.",
+            hint="Open the page again and repeat the change.",
+            code="csrf",
+        )
+    return text_fields(form)
+
+
+Form = Annotated[dict[str, str], Depends(_form_of_visit)]
+"""The fields of a form that carried the session's token."""
+
+
+def text_fields(form: FormData) -> dict[str, str]:
+    """Give the fields, several of one name joined by spaces."""
+    fields: dict[str, str] = {}
+    for name, value in form.multi_items():
+        if name != CSRF_FIELD and isinstance(value, str):
+            fields[name] = f"{fields[name]} {value}" if name in fields else value
+    return fields
+
+
+def new_visitor_token() -> str:
+    """Make the token that ties the sign-in form to this browser before anybody is signed in."""
+    return secrets.token_urlsafe(32)
+
+
+def _form_of_visitor(request: Request, form: Annotated[FormData, Depends(_read_form)]) -> dict[str, str]:
+    cookie = request.cookies.get(cookies_of(request).visitor, "")
+    given = str(form.get(CSRF_FIELD, ""))
+    if not cookie or not hmac.compare_digest(cookie.encode(), given.encode()) or not is_same_site(request):
+        raise Forbidden(
+            "You were not signed in: the form did not come from our sign-in page, or lay open for too long.",
+            hint="Open the sign-in page again. Cookies must be allowed for this address.",
+            code="csrf",
+        )
+    return text_fields(form)
+
+
+VisitorForm = Annotated[dict[str, str], Depends(_form_of_visitor)]
+"""The fields of a form that carried the browser's own token, for people who are not signed in yet."""
+
+
+def is_same_site(request: Request) -> bool:
+    """Say whether the browser says that the request comes from our own pages; silence is believed."""
+    fetch_site = request.headers.get("Sec-Fetch-Site")
+    if fetch_site is not None:
+        return fetch_site in {"same-origin", "none"}
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return True
+    public = settings_of(request).public_url
+    own = urlsplit(public).netloc if public is not None else request.headers.get("Host", "")
+    return urlsplit(origin).netloc == own

@@ -1,0 +1,57 @@
+"""Errors as pages, in the words that the API uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from urllib.parse import quote
+
+from fastapi import Request, Response
+
+from sentrikat.domain.errors import SentriKatError
+from sentrikat.identity.access import NotAuthenticated, Visit
+from sentrikat.web.context import now_of
+from sentrikat.web.rendering import render
+
+TITLES = {
+    401: "Sign in first",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not possible here",
+    409: "Not possible now",
+    413: "Too large",
+    422: "Not accepted",
+    500: "Something broke",
+    503: "Not available now",
+}
+
+
+def error_page(
+    request: Request,
+    status: int,
+    error: SentriKatError,
+    *,
+    request_id: str | None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Give the page for an error; somebody who is not signed in goes to sign in and comes back."""
+    if isinstance(error, NotAuthenticated):
+        query = f"?{request.url.query}" if request.url.query else ""
+        back = request.url.path + query if request.method == "GET" else "/"
+        target = "/sign-in" if back == "/" else f"/sign-in?next={quote(back, safe='')}"
+        return Response(status_code=HTTPStatus.SEE_OTHER, headers={"Location": target})
+    visit: Visit | None = getattr(request.state, "visit", None)
+    return render(
+        request,
+        "error.html",
+        visit=visit,
+        now=now_of(request),
+        status=status,
+        headers=headers,
+        title=TITLES.get(status, HTTPStatus(status).phrase),
+        message=error.message,
+        hint=error.hint,
+        code=error.code,
+        request_id=request_id,
+        status_code=status,
+    )

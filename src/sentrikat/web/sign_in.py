@@ -1,0 +1,167 @@
+"""Sign in, sign out, change the organization that is looked at."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from sentrikat.audit.journal import record
+from sentrikat.domain.errors import NotFound
+from sentrikat.identity import sign_in, web_sessions
+from sentrikat.identity.access import Visit
+from sentrikat.identity.sign_in import Reason, Refused, SignedIn
+from sentrikat.web.context import (
+    Form,
+    Now,
+    VisitorForm,
+    address_of,
+    cookies_of,
+    database_of,
+    find_visit,
+    limits_of,
+    new_visitor_token,
+    settings_of,
+    signed_in,
+)
+from sentrikat.web.rendering import render
+
+router = APIRouter()
+
+
+@router.get("/sign-in")
+def show(request: Request, now: Now, next: str = "/") -> Response:  # noqa: A002 - the name in the address
+    """Show the form, or go on when somebody is signed in already."""
+    if find_visit(request) is not None:
+        return see_other(own_path(next))
+    return _form(request, now, next_path=own_path(next))
+
+
+@router.post("/sign-in")
+def submit(request: Request, now: Now, form: VisitorForm) -> Response:
+    """Check the password and open a session under a new cookie."""
+    login, back = form.get("login", "")[:200], own_path(form.get("next", "/"))
+    outcome = _sign_in(request, login, form.get("password", ""), now)
+    if isinstance(outcome, Refused):
+        throttled = outcome.reason is Reason.THROTTLED
+        retry = {"Retry-After": str(int(outcome.retry_after.total_seconds()) + 1)} if throttled else None
+        return _form(
+            request,
+            now,
+            next_path=back,
+            login=login,
+            sentence=outcome.sentence,
+            status=429 if throttled else 401,
+            headers=retry,
+        )
+    settings, cookies = settings_of(request), cookies_of(request)
+    old = request.cookies.get(cookies.session)
+    if old:
+        with database_of(request).as_system() as session:
+            web_sessions.end(session, old)
+    answer = see_other(back)
+    answer.set_cookie(
+        cookies.session,
+        outcome.session.token,
+        httponly=True,
+        secure=settings.secure_cookies,
+        samesite="lax",
+        path="/",
+    )
+    answer.delete_cookie(cookies.visitor, path="/", secure=settings.secure_cookies, httponly=True)
+    return answer
+
+
+@router.post("/sign-out")
+def sign_out(
+    request: Request, now: Now, visit: Annotated[Visit, Depends(signed_in)], _form: Form
+) -> Response:
+    """End the session."""
+    cookies = cookies_of(request)
+    with database_of(request).as_system() as session:
+        web_sessions.end(session, request.cookies[cookies.session])
+        record(session, visit.caller, "sign_out", visit.caller.actor, now=now)
+    answer = see_other("/sign-in")
+    answer.delete_cookie(cookies.session, path="/", secure=settings_of(request).secure_cookies, httponly=True)
+    return answer
+
+
+@router.post("/organization")
+def look_at(request: Request, visit: Annotated[Visit, Depends(signed_in)], form: Form) -> Response:
+    """Look at another organization, one of those the person may enter."""
+    wanted = form.get("organization", "")
+    chosen = next((o for o in visit.organizations if str(o.id) == wanted), None)
+    if chosen is None:
+        raise NotFound("There is no such organization.", hint="You may not be a member of it any more.")
+    with database_of(request).as_system() as session:
+        web_sessions.look_at(session, visit.session.id, chosen.id)
+    return see_other(own_path(form.get("next", "/")))
+
+
+def see_other(path: str) -> Response:
+    """Send the browser to one of our pages."""
+    return Response(status_code=303, headers={"Location": path})
+
+
+def own_path(path: str) -> str:
+    """Give `path` if it is a path of ours, else the overview: a link must not lead elsewhere after sign-in."""
+    parts = urlsplit(path)
+    unfit = parts.scheme or parts.netloc or not path.startswith("/") or path.startswith(("//", "/\\"))
+    if unfit or any(character < " " or character == "\\" for character in path):
+        return "/"
+    return path
+
+
+def _sign_in(request: Request, login: str, password: str, now: datetime) -> SignedIn | Refused:
+    database = database_of(request)
+    with database.as_system() as session:
+        attempt = sign_in.begin(session, login, address_of(request), now)
+    if isinstance(attempt, Refused):
+        return attempt
+    checked = sign_in.check(attempt, password)
+    with database.as_system() as session:
+        return sign_in.complete(
+            session,
+            checked,
+            limits_of(settings_of(request)),
+            now=now,
+            user_agent=request.headers.get("User-Agent"),
+        )
+
+
+def _form(
+    request: Request,
+    now: datetime,
+    *,
+    next_path: str,
+    login: str = "",
+    sentence: str | None = None,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    settings, cookies = settings_of(request), cookies_of(request)
+    token = request.cookies.get(cookies.visitor) or new_visitor_token()
+    answer = render(
+        request,
+        "sign_in.html",
+        visit=None,
+        now=now,
+        status=status,
+        headers=headers,
+        token=token,
+        next=next_path,
+        login=login,
+        sentence=sentence,
+    )
+    answer.set_cookie(
+        cookies.visitor,
+        token,
+        httponly=True,
+        secure=settings.secure_cookies,
+        samesite="lax",
+        path="/",
+        max_age=3600,
+    )
+    return answer

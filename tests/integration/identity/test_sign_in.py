@@ -1,0 +1,226 @@
+"""Signing in, staying signed in, and being shut out, on a real database."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from sentrikat.domain.errors import Conflict
+from sentrikat.domain.permissions import COMMAND_LINE, Permission, Role
+from sentrikat.identity import accounts, sign_in, throttle, web_sessions
+from sentrikat.identity.access import Visit, visit_of_cookie
+from sentrikat.identity.accounts import create_account, create_first_administrator, set_role
+from sentrikat.identity.models import WebSession
+from sentrikat.identity.organizations import create_organization
+from sentrikat.identity.sign_in import Attempt, Reason, Refused, SignedIn
+from sentrikat.identity.web_sessions import SessionLimits, token_hash
+from sentrikat.infra.clock import FrozenClock
+from sentrikat.infra.database import Database
+
+LIMITS = SessionLimits(idle=timedelta(minutes=60), lifetime=timedelta(hours=12))
+PASSWORD = "correct horse battery"
+ADDRESS = "192.0.2.7"
+
+
+@pytest.fixture
+def organization_id(database: Database, clock: FrozenClock) -> int:
+    with database.as_system() as session:
+        organization = create_organization(session, COMMAND_LINE, name="Acme", slug="acme", now=clock.now())
+        user = create_account(
+            session, COMMAND_LINE, login="Jane", display_name="Jane Doe", password=PASSWORD, now=clock.now()
+        )
+        set_role(session, COMMAND_LINE, user, organization.id, Role.ANALYST, now=clock.now())
+        return organization.id
+
+
+def try_password(
+    database: Database, clock: FrozenClock, password: str, *, login: str = "jane", address: str = ADDRESS
+) -> SignedIn | Refused:
+    with database.as_system() as session:
+        attempt = sign_in.begin(session, login, address, clock.now())
+    if isinstance(attempt, Refused):
+        return attempt
+    checked = sign_in.check(attempt, password)
+    with database.as_system() as session:
+        return sign_in.complete(session, checked, LIMITS, now=clock.now(), user_agent="Test\x00er")
+
+
+def visit(database: Database, clock: FrozenClock, token: str) -> Visit | None:
+    with database.as_system() as session:
+        return visit_of_cookie(session, token, LIMITS, address=ADDRESS, now=clock.now())
+
+
+def signed_in(database: Database, clock: FrozenClock) -> str:
+    outcome = try_password(database, clock, PASSWORD, login=" JANE ")
+    assert isinstance(outcome, SignedIn)
+    return outcome.session.token
+
+
+@pytest.mark.usefixtures("organization_id")
+def test_the_right_password_opens_a_session_in_the_own_organization(
+    database: Database, clock: FrozenClock, organization_id: int
+) -> None:
+    found = visit(database, clock, signed_in(database, clock))
+
+    assert found is not None
+    assert found.caller.organization_id == organization_id
+    assert found.caller.may(Permission.INVENTORY_WRITE)
+    assert not found.caller.may(Permission.KEYS_MANAGE)
+
+
+@pytest.mark.usefixtures("organization_id")
+def test_only_a_hash_of_the_token_is_stored(database: Database, clock: FrozenClock) -> None:
+    token = signed_in(database, clock)
+
+    with database.as_system() as session:
+        stored = session.scalars(select(WebSession.token_hash)).one()
+    assert stored == token_hash(token)
+    assert token.encode() not in stored
+
+
+@pytest.mark.usefixtures("organization_id")
+def test_a_wrong_password_and_an_unknown_account_get_the_same_answer(
+    database: Database, clock: FrozenClock
+) -> None:
+    wrong = try_password(database, clock, "wrong")
+    unknown = try_password(database, clock, "wrong", login="nobody")
+
+    assert wrong == unknown == Refused(Reason.WRONG)
+
+
+@pytest.mark.usefixtures("organization_id")
+def test_a_session_ends_when_idle_and_in_any_case(database: Database, clock: FrozenClock) -> None:
+    token = signed_in(database, clock)
+    clock.advance(timedelta(minutes=59))
+    assert visit(database, clock, token) is not None
+    clock.advance(timedelta(minutes=61))
+    assert visit(database, clock, token) is None
+
+    token = signed_in(database, clock)
+    for _ in range(13):
+        clock.advance(timedelta(minutes=55))
+        visit(database, clock, token)
+    assert visit(database, clock, token) is not None
+    clock.advance(timedelta(minutes=10))
+    assert visit(database, clock, token) is None
+
+
+@pytest.mark.usefixtures("organization_id")
+def test_a_changed_password_ends_all_other_sessions(database: Database, clock: FrozenClock) -> None:
+    other, own = signed_in(database, clock), signed_in(database, clock)
+    found = visit(database, clock, own)
+    assert found is not None
+
+    with database.as_system() as session:
+        accounts.change_password(
+            session,
+            found.caller,
+            accounts.get_account(session, "jane"),
+            new_password_hash="$2b$12$x",
+            but_session=found.session.id,
+            now=clock.now(),
+        )
+
+    assert visit(database, clock, own) is not None
+    assert visit(database, clock, other) is None
+
+
+@pytest.mark.usefixtures("organization_id")
+def test_a_disabled_account_is_out_at_once(database: Database, clock: FrozenClock) -> None:
+    token = signed_in(database, clock)
+
+    with database.as_system() as session:
+        accounts.disable_account(
+            session, COMMAND_LINE, accounts.get_account(session, "jane"), now=clock.now()
+        )
+
+    assert visit(database, clock, token) is None
+    assert try_password(database, clock, PASSWORD) == Refused(Reason.WRONG)
+
+
+def test_the_last_installation_administrator_cannot_be_disabled(
+    database: Database, clock: FrozenClock
+) -> None:
+    with database.as_system() as session:
+        assert create_first_administrator(session, now=clock.now())
+        admin = accounts.get_account(session, accounts.FIRST_LOGIN)
+        with pytest.raises(Conflict, match="last installation administrator"):
+            accounts.disable_account(session, COMMAND_LINE, admin, now=clock.now())
+
+
+def test_the_first_administrator_is_made_once(database: Database, clock: FrozenClock) -> None:
+    with database.as_system() as session:
+        password = create_first_administrator(session, now=clock.now())
+        assert create_first_administrator(session, now=clock.now()) is None
+
+    assert password is not None
+    outcome = try_password(database, clock, password, login="admin")
+    assert isinstance(outcome, SignedIn)
+
+
+@pytest.mark.usefixtures("organization_id")
+def test_signing_out_ends_the_session(database: Database, clock: FrozenClock) -> None:
+    token = signed_in(database, clock)
+    with database.as_system() as session:
+        web_sessions.end(session, token)
+
+    assert visit(database, clock, token) is None
+
+
+def _begin(database: Database, clock: FrozenClock, login: str, address: str) -> Attempt | Refused:
+    with database.as_system() as session:
+        return sign_in.begin(session, login, address, clock.now())
+
+
+def test_after_ten_failures_an_account_waits_and_opens_by_itself(
+    database: Database, clock: FrozenClock
+) -> None:
+    for number in range(throttle.PER_LOGIN):
+        assert isinstance(_begin(database, clock, "jane", f"192.0.2.{number}"), Attempt)
+
+    refused = _begin(database, clock, "jane", "198.51.100.1")
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.THROTTLED
+    assert refused.retry_after == throttle.WINDOW
+
+    clock.advance(throttle.WINDOW)
+    assert isinstance(_begin(database, clock, "jane", ADDRESS), Attempt)
+
+
+def test_knocking_on_a_shut_account_does_not_keep_it_shut(database: Database, clock: FrozenClock) -> None:
+    for _ in range(throttle.PER_LOGIN):
+        _begin(database, clock, "jane", ADDRESS)
+    clock.advance(throttle.WINDOW / 2)
+    for _ in range(5):
+        assert isinstance(_begin(database, clock, "jane", ADDRESS), Refused)
+    clock.advance(throttle.WINDOW / 2)
+
+    assert isinstance(_begin(database, clock, "jane", ADDRESS), Attempt)
+
+
+def test_one_address_cannot_try_many_accounts(database: Database, clock: FrozenClock) -> None:
+    """An IPv6 holder has a whole /64: the address behind it does not matter."""
+    for number in range(throttle.PER_ADDRESS):
+        assert isinstance(_begin(database, clock, f"user{number}", f"2001:db8::{number:x}"), Attempt)
+
+    assert isinstance(_begin(database, clock, "another", "2001:db8::ffff"), Refused)
+    assert isinstance(_begin(database, clock, "another", "2001:db8:0:1::1"), Attempt)
+
+
+def test_attempts_at_the_same_instant_get_no_more_guesses(database: Database, clock: FrozenClock) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = list(threads.map(lambda _: _begin(database, clock, "jane", ADDRESS), range(24)))
+
+    assert sum(isinstance(outcome, Attempt) for outcome in outcomes) == throttle.PER_LOGIN
+
+
+@pytest.mark.usefixtures("organization_id")
+def test_the_right_password_clears_the_failures(database: Database, clock: FrozenClock) -> None:
+    for _ in range(throttle.PER_LOGIN - 1):
+        _begin(database, clock, "jane", ADDRESS)
+    signed_in(database, clock)
+
+    assert isinstance(_begin(database, clock, "jane", ADDRESS), Attempt)
