@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from sentrikat.domain.errors import InvalidVersion
 
-# The longest version among 1.5 million real ones has 123 characters. PostgreSQL refuses index entries above
-# 2,700 bytes, and no key is longer than three bytes a character: with this cap every key fits.
+# The longest of 306,000 distinct versions in the feeds has 81 characters. PostgreSQL refuses index entries above
+# 2,700 bytes, and no key is longer than five bytes a character (RubyGems: a hyphen is `.pre.`): all keys fit.
 MAX_LENGTH = 256
 
 END = b"\x00"  # closes a text: below every printable character
