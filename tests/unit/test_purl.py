@@ -50,6 +50,10 @@ from sentrikat.domain.purl import Package, build, canonical_name, ecosystem_of, 
         ("pkg:rpm/opensuse/bash@5?distro=opensuse-leap-15.4", Product("opensuse-leap:15.4", "bash")),
         ("pkg:rpm/fedora/bash@5?distro=fedora-39", Product("fedora:39", "bash")),
         (
+            "pkg:rpm/opensuse/bash@5?distro=opensuse-tumbleweed-20240101",
+            Product("opensuse-tumbleweed", "bash"),
+        ),
+        (
             "pkg:apk/alpine/busybox-binsh@1.36?distro=alpine-3.18.4&upstream=busybox",
             Product("alpine:3.18", "busybox"),
         ),

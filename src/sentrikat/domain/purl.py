@@ -35,7 +35,7 @@ _DISTRIBUTIONS = {
 }
 _PER_MAJOR = frozenset({"debian", "rhel", "almalinux", "rocky", "centos", "ol"})
 _PER_MINOR = frozenset({"alpine", "ubuntu", "sles", "opensuse-leap"})
-_ROLLING = frozenset({"wolfi", "chainguard"})
+_ROLLING = frozenset({"wolfi", "chainguard", "opensuse-tumbleweed"})
 # Releases that are named by word in `distro=`; the numbers are what VERSION_ID says.
 _CODENAMES = {
     "jessie": ("debian", "8"),
