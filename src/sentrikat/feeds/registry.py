@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from sentrikat.domain.errors import NotFound
-from sentrikat.feeds import debian, epss, kev, osv
+from sentrikat.feeds import debian, epss, kev, nvd, osv, overrides, vulnrichment
 from sentrikat.feeds.adapter import Feed
 
 
@@ -23,7 +23,9 @@ def _feed(module: ModuleType) -> Feed:
     )
 
 
-FEEDS: tuple[Feed, ...] = tuple(_feed(module) for module in (kev, epss, debian, osv))
+FEEDS: tuple[Feed, ...] = tuple(
+    _feed(module) for module in (kev, epss, vulnrichment, overrides, nvd, debian, osv)
+)
 
 
 def feed(name: str) -> Feed:

@@ -31,7 +31,7 @@ LANGUAGES = {
     "NuGet": Ecosystem("nuget", Scheme.NUGET),
     "RubyGems": Ecosystem("gem", Scheme.RUBYGEMS),
     "Packagist": Ecosystem("composer", Scheme.COMPOSER),
-    "Bitnami": Ecosystem("bitnami", Scheme.SEMVER),
+    "Bitnami": Ecosystem("bitnami", Scheme.GENERIC),
 }
 
 ROLLING = {
@@ -160,12 +160,3 @@ _FAMILIES: dict[str, Callable[[str], Ecosystem | None]] = {
     "SUSE": _suse,
     "openSUSE": _opensuse,
 }
-
-
-def package_name(found: Ecosystem, name: str) -> str:
-    """Give a package's name in the spelling that Product has for its ecosystem."""
-    if found.name == "pypi":
-        return re.sub(r"[-_.]+", "-", name).lower()
-    if found.name in ("nuget", "composer"):
-        return name.lower()
-    return name

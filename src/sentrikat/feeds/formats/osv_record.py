@@ -21,10 +21,11 @@ from typing import Any
 
 from sentrikat.domain.advisory import Advisory, Product, Remedy, Score, Statement, Status
 from sentrikat.domain.errors import InvalidVersion
+from sentrikat.domain.purl import canonical_name
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.domain.versions import Scheme, compare
 from sentrikat.feeds import fields
-from sentrikat.feeds.formats.osv_ecosystems import Ecosystem, ecosystem, package_name
+from sentrikat.feeds.formats.osv_ecosystems import Ecosystem, ecosystem
 from sentrikat.feeds.formats.scores import score_of_vector
 
 MOST_STATEMENTS = 200_000  # the largest real record, a kernel update, has some 12,000
@@ -126,7 +127,7 @@ def _statements(record: Mapping[str, Any], identifier: str, severity: str | None
         found = ecosystem(where)
         if found is None:
             continue
-        product = Product(found.name, package_name(found, name))
+        product = Product(found.name, canonical_name(found.name, name))
         note = "; ".join(part for part in (found.note, severity) if part) or None
         for versions, described in _ranges(entry, found):
             for module in _modules(title, versions):
