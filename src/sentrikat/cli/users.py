@@ -1,0 +1,207 @@
+"""`sentrikat users`: accounts, organizations and API keys from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from sentrikat.domain.errors import InvalidInput
+from sentrikat.domain.permissions import COMMAND_LINE, Caller, Permission, Role
+from sentrikat.identity import accounts, api_keys, organizations, passwords, queries
+from sentrikat.infra.clock import SystemClock
+from sentrikat.infra.database.reach import open_database
+from sentrikat.infra.settings import load
+
+
+app = typer.Typer(help="People, organizations and API keys.", no_args_is_help=True)
+organizations_app = typer.Typer(help="Organizations of this installation.", no_args_is_help=True)
+keys_app = typer.Typer(help="API keys of an organization.", no_args_is_help=True)
+app.add_typer(organizations_app, name="organizations")
+app.add_typer(keys_app, name="keys")
+
+Organization = Annotated[str, typer.Option("--organization", "-o", help="Short name of the organization.")]
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app, name="users")
+
+
+@app.command("list")
+def list_users() -> None:
+    """List the accounts."""
+    table = Table("Login", "Name", "Installation administrator", "Last sign-in", "State")
+    with _session() as (session, _now):
+        for row in queries.list_accounts(session):
+            table.add_row(
+                row.login,
+                row.display_name,
+                "yes" if row.installation_admin else "",
+                f"{row.last_sign_in_at:%Y-%m-%d %H:%M} UTC" if row.last_sign_in_at else "never",
+                "disabled" if row.disabled_at else "active",
+            )
+    Console().print(table)
+
+
+@app.command()
+def add(
+    login: str,
+    name: Annotated[str, typer.Option(help="Name as others read it.")] = "",
+    organization: Annotated[
+        str | None, typer.Option("--organization", "-o", help="Make them a member of this organization.")
+    ] = None,
+    role: Annotated[Role, typer.Option(help="What they are there.")] = Role.VIEWER,
+    installation_admin: Annotated[
+        bool, typer.Option("--installation-admin", help="Let them run the whole installation.")
+    ] = False,
+) -> None:
+    """Add an account with a random password, which is printed once."""
+    password = passwords.random_password()
+    with _session() as (session, now):
+        user = accounts.create_account(
+            session,
+            COMMAND_LINE,
+            login=login,
+            display_name=name,
+            password=password,
+            installation_admin=installation_admin,
+            now=now,
+        )
+        if organization is not None:
+            owner = organizations.get_by_slug(session, organization)
+            accounts.set_role(session, COMMAND_LINE, user, owner.id, role, now=now)
+        login = user.login
+    print(f"The account {login} was created. Its password, shown only now: {password}")
+
+
+@app.command("set-role")
+def set_role(login: str, role: Role, organization: Organization) -> None:
+    """Make an account a member of an organization, or change its role there."""
+    with _session() as (session, now):
+        user = accounts.get_account(session, login)
+        owner = organizations.get_by_slug(session, organization)
+        accounts.set_role(session, COMMAND_LINE, user, owner.id, role, now=now)
+    print(f"{user.login} is now {role.value} of {owner.name}.")
+
+
+@app.command("reset-password")
+def reset_password(login: str) -> None:
+    """Give an account a new random password, printed once; every browser of it is signed out."""
+    password = passwords.random_password()
+    hashed = passwords.hash_password(password)
+    with _session() as (session, now):
+        user = accounts.get_account(session, login)
+        accounts.change_password(
+            session, COMMAND_LINE, user, new_password_hash=hashed, but_session=None, now=now
+        )
+    print(f"The new password of {user.login}, shown only now: {password}")
+
+
+@app.command()
+def disable(login: str) -> None:
+    """Shut an account out at once."""
+    with _session() as (session, now):
+        user = accounts.get_account(session, login)
+        accounts.disable_account(session, COMMAND_LINE, user, now=now)
+    print(f"The account {user.login} is disabled; every browser of it was signed out.")
+
+
+@organizations_app.command("list")
+def list_organizations() -> None:
+    """List the organizations."""
+    table = Table("Short name", "Name", "Time zone")
+    with _session() as (session, _now):
+        for row in queries.list_organizations(session):
+            table.add_row(row.slug, row.name, row.time_zone)
+    Console().print(table)
+
+
+@organizations_app.command("add")
+def add_organization(
+    slug: Annotated[str, typer.Argument(metavar="SHORT_NAME", help="Lower-case letters, digits, hyphens.")],
+    name: Annotated[str, typer.Option(help="Name as people read it.")] = "",
+    time_zone: Annotated[str, typer.Option(help="IANA name, such as Europe/Zurich.")] = "UTC",
+) -> None:
+    """Add an organization."""
+    with _session() as (session, now):
+        made = organizations.create_organization(
+            session, COMMAND_LINE, name=name or slug, slug=slug, time_zone=time_zone, now=now
+        )
+    print(f"The organization {made.name} ({made.slug}) was created.")
+
+
+@keys_app.command("list")
+def list_keys(organization: Organization) -> None:
+    """List the keys of an organization."""
+    table = Table("Id", "Name", "Begins with", "Scopes", "Expires", "State")
+    with _session() as (session, now):
+        owner = organizations.get_by_slug(session, organization)
+        for row in queries.list_keys(session, owner.id):
+            expired = row.expires_at is not None and row.expires_at <= now
+            table.add_row(
+                str(row.id),
+                row.name,
+                f"sk_{row.prefix}",
+                ", ".join(row.scopes),
+                f"{row.expires_at:%Y-%m-%d}" if row.expires_at else "never",
+                "revoked" if row.revoked_at else "expired" if expired else "valid",
+            )
+    Console().print(table)
+
+
+@keys_app.command("create")
+def create_key(
+    organization: Organization,
+    name: Annotated[str, typer.Option(help="Who uses it.")],
+    scope: Annotated[list[str] | None, typer.Option(help="What it may do; may be repeated.")] = None,
+    days: Annotated[int, typer.Option(help="Ends after so many days; 0: never.", min=0, max=3650)] = 365,
+) -> None:
+    """Create a key and print it, this once."""
+    wanted = api_keys.read_scopes(scope or [Permission.REPORT_SUBMIT.value])
+    with _session() as (session, now):
+        made = api_keys.create_key(
+            session,
+            _in(session, organization),
+            name=name,
+            scopes=wanted,
+            expires_at=now + timedelta(days=days) if days else None,
+            now=now,
+        )
+    print(f"The key, shown only now: {made.secret}")
+
+
+@keys_app.command("revoke")
+def revoke_key(prefix: str, organization: Organization) -> None:
+    """Revoke a key by how it begins."""
+    with _session() as (session, now):
+        caller = _in(session, organization)
+        wanted = prefix.removeprefix("sk_")[:10]
+        found = [row for row in queries.list_keys(session, caller.organization_id) if row.prefix == wanted]
+        if not found:
+            raise InvalidInput(
+                f"No key was revoked: {organization} has none that begins with {prefix}.",
+                hint=f"List them with: sentrikat users keys list -o {organization}",
+            )
+        api_keys.revoke_key(session, caller, found[0].id, now=now)
+    print(f"The key sk_{wanted} ({found[0].name}) is revoked.")
+
+
+def _in(session: Session, organization: str) -> Caller:
+    owner = organizations.get_by_slug(session, organization)
+    return Caller(owner.id, COMMAND_LINE.actor, COMMAND_LINE.permissions)
+
+
+@contextmanager
+def _session() -> Iterator[tuple[Session, datetime]]:
+    with (
+        open_database(load(), application_name="sentrikat users") as database,
+        database.as_system() as session,
+    ):
+        yield session, SystemClock().now()

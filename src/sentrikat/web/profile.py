@@ -1,0 +1,100 @@
+"""One's own account: password, and the browsers that are signed in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
+
+from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
+from sentrikat.domain.permissions import Permission
+from sentrikat.identity import accounts, passwords, throttle, web_sessions
+from sentrikat.identity.access import Visit
+from sentrikat.identity.queries import list_sessions
+from sentrikat.web.context import Form, Now, database_of, requires, settings_of
+from sentrikat.web.rendering import render
+from sentrikat.web.sign_in import see_other
+
+router = APIRouter(prefix="/profile")
+Owner = Annotated[Visit, requires(Permission.PROFILE)]
+
+
+@router.get("")
+def show(request: Request, visit: Owner, now: Now, saved: bool = False) -> Response:
+    """Show the account."""
+    with database_of(request).as_system() as session:
+        return _page(request, session, visit, now, saved=saved)
+
+
+@router.post("/password")
+def change_password(request: Request, visit: Owner, now: Now, form: Form) -> Response:
+    """Change the password, given the present one; every other browser is signed out."""
+    database, login = database_of(request), visit.session.login
+    current, new = form.get("current_password", ""), form.get("new_password", "")
+    with database.as_system() as session:
+        # Guessing here is guessing as at the door: it counts the same.
+        if throttle.count_attempt(session, login, None, now):
+            raise Conflict(
+                "The password was not changed: too many attempts failed.",
+                hint="Try again in a quarter of an hour.",
+            )
+        held = accounts.get_account(session, login).password_hash
+    try:
+        if not passwords.is_right(current, held):
+            raise InvalidInput(
+                "The password was not changed.",
+                fields={"current_password": "This is not the present password."},
+            )
+        passwords.require_good(new, login=login, min_length=settings_of(request).password_min_length)
+        hashed = passwords.hash_password(new)
+    except InvalidInput as error:
+        if "current_password" not in error.fields:
+            with database.as_system() as session:
+                throttle.forget(session, login, None)
+        with database.as_system() as session:
+            return _page(request, session, visit, now, wrong=error.fields, status=422)
+    with database.as_system() as session:
+        throttle.forget(session, login, None)
+        accounts.change_password(
+            session,
+            visit.caller,
+            accounts.get_account(session, login),
+            new_password_hash=hashed,
+            but_session=visit.session.id,
+            now=now,
+        )
+    return see_other("/profile?saved=true")
+
+
+@router.post("/sessions/{session_id}/end")
+def end_session(request: Request, visit: Owner, session_id: int, _form: Form) -> Response:
+    """Sign one of one's browsers out."""
+    with database_of(request).as_system() as session:
+        if not web_sessions.end_one(session, visit.session.user_id, session_id):
+            raise NotFound("There is no such session of yours.", hint="It may have ended by itself.")
+    return see_other("/profile")
+
+
+def _page(
+    request: Request,
+    session: Session,
+    visit: Visit,
+    now: datetime,
+    *,
+    saved: bool = False,
+    wrong: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    return render(
+        request,
+        "profile.html",
+        visit=visit,
+        now=now,
+        status=status,
+        saved=saved,
+        wrong=wrong or {},
+        sessions=list_sessions(session, visit.session.user_id),
+        min_length=settings_of(request).password_min_length,
+    )
