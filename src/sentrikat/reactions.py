@@ -1,13 +1,150 @@
-"""What happens when: every job, its schedule, and which job follows which fact. One page.
+"""What happens when: every job, its schedule, and which work follows which fact. One page.
 
-Rooms never call upwards. A room that changes something returns or records the fact; the doors
-and jobs that see it call a function of this page, which queues the work in the same
-transaction.
+    a feed brought statements      identify what is new, match these products, reconcile, price     after_merge
+    a feed brought enrichments     price again; nothing is matched                                   after_merge
+    an asset's components changed  identify and match the new ones, reconcile the asset, price       after_ingest
+    an asset's exposure changed    price the asset's findings                                        after_asset_change
+
+Rooms never call upwards. A room that changes something returns the fact, and the doors and jobs that see it
+call a function of this page, inside the same transaction.
 """
 
 from __future__ import annotations
 
-from sentrikat.infra.jobs import Job, Periodic
+from collections.abc import Sequence
+from datetime import datetime
 
-JOBS: list[Job] = []
-SCHEDULE: list[Periodic] = []
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from sentrikat.feeds.registry import FEEDS, feed
+from sentrikat.findings.match import begin_matching, match_all, match_components, match_statements
+from sentrikat.findings.prioritize import (
+    prioritize_all,
+    prioritize_assets,
+    prioritize_flaws,
+    prioritize_touched,
+)
+from sentrikat.findings.reconcile import Reconciled, begin_reconciling, reconcile_asset, reconcile_matches
+from sentrikat.infra.clock import SystemClock
+from sentrikat.infra.database.sessions import Database
+from sentrikat.infra.jobs import Job, Periodic
+from sentrikat.infra.settings import load
+from sentrikat.inventory.identification import identify, note_covered
+from sentrikat.inventory.ingest import IngestResult
+from sentrikat.inventory.jobs import ingest_report
+from sentrikat.vulnerabilities.merge import Merged
+from sentrikat.vulnerabilities.sources import refresh
+
+# Above this many changed statements one pass over everything is cheaper than the join by pairs.
+_MATCH_ALL_ABOVE = 300_000
+_IDENTIFY_AT_ONCE = 5_000  # components
+
+
+def after_merge(session: Session, merged: Merged, *, now: datetime) -> None:
+    """Let matches, findings and deadlines follow what a feed changed."""
+    begin_reconciling(session)
+    if merged.changed_statements:
+        begin_matching(session)
+        note_covered(session)
+        _identify_unidentified(session)
+        if merged.changed_statements > _MATCH_ALL_ABOVE:
+            match_all(session, now=now)
+        else:
+            match_statements(session, now=now)
+        reconcile_matches(session, now=now)
+        prioritize_touched(session, now=now)
+    if merged.changed_enrichments:
+        prioritize_flaws(session, now=now, cause="enrichment")
+
+
+def _identify_unidentified(session: Session) -> None:
+    """Identify what was known by title only: a feed may have named it now; it is then matched whole."""
+    waiting: Sequence[int] = session.scalars(
+        text(
+            "select id from component where identified = 'unidentified'"
+            " and exists (select from changed_statement s join product p on p.id = s.product_id"
+            "   where p.ecosystem like 'cpe:%')"
+        )
+    ).all()
+    for start in range(0, len(waiting), _IDENTIFY_AT_ONCE):
+        identify(session, waiting[start : start + _IDENTIFY_AT_ONCE])
+    session.execute(
+        text(
+            "insert into changed_statement select cp.product_id, r.vulnerability_id from component_product cp"
+            " join affected_range r on r.product_id = cp.product_id and r.valid_to is null"
+            " where cp.component_id = any(cast(:ids as bigint[]))"
+        ),
+        {"ids": list(waiting)},
+    )
+
+
+def after_ingest(session: Session, result: IngestResult, *, now: datetime) -> Reconciled:
+    """Let matches, findings and deadlines follow what an asset's report changed."""
+    begin_matching(session)
+    begin_reconciling(session)
+    identify(session, result.new_component_ids)
+    match_components(session, result.new_component_ids, now=now)
+    reconciled = reconcile_asset(session, result.organization_id, result.asset_id, now=now)
+    prioritize_touched(session, now=now)
+    return reconciled
+
+
+def after_asset_change(session: Session, organization_id: int, asset_id: int, *, now: datetime) -> None:
+    """Let deadlines follow an asset's exposure or criticality."""
+    prioritize_assets(session, organization_id, [asset_id], now=now, cause="exposure")
+
+
+def rematch(session: Session, *, now: datetime) -> Reconciled:
+    """Judge, reconcile and price everything anew: after a change of rules, and for `doctor`."""
+    begin_matching(session)
+    begin_reconciling(session)
+    match_all(session, now=now)
+    reconciled = reconcile_matches(session, now=now)
+    prioritize_all(session, now=now, cause="rules")
+    return reconciled
+
+
+def run_ingest(database: Database, *, receipt_id: int) -> None:
+    """Take a received report in."""
+    clock = SystemClock()
+
+    def then(session: Session, result: IngestResult) -> None:
+        after_ingest(session, result, now=clock.now())
+
+    ingest_report(database, clock, receipt_id=receipt_id, then=then)
+
+
+def run_refresh(database: Database, *, name: str) -> None:
+    """Bring one feed up to date from its servers; trouble with the source stands in the feed's run."""
+    clock = SystemClock()
+
+    def after(session: Session, merged: Merged) -> None:
+        after_merge(session, merged, now=clock.now())
+
+    refresh(database, load(), clock, feed(name), after=after)
+
+
+JOBS: list[Job] = [
+    Job("ingest_report", run_ingest, queue="ingest"),
+    # The schedule asks again anyway, and each run retries its requests by itself.
+    Job("refresh_feed", run_refresh, queue="feeds", max_attempts=2),
+]
+
+# Minutes differ so that an hour's work does not start all at once; KEV is small and urgent.
+_CRON = {
+    "kev": "*/30 * * * *",
+    "epss": "17 14 * * *",  # published once a day
+    "nvd": "25 */2 * * *",  # NVD asks for no more than every two hours
+}
+_CRON_OTHERS = ("41 */6 * * *", "47 */6 * * *", "53 */6 * * *", "59 */6 * * *")
+
+SCHEDULE: list[Periodic] = [
+    Periodic(
+        "refresh_feed",
+        _CRON.get(one.name, _CRON_OTHERS[number % len(_CRON_OTHERS)]),
+        {"name": one.name},
+        queueing_lock=f"refresh_feed:{one.name}",
+    )
+    for number, one in enumerate(FEEDS)
+]

@@ -106,9 +106,13 @@ class Component:
 
 @dataclass(slots=True)
 class Installed:
-    """A component on one machine, with the binary packages and places it was seen as."""
+    """A component on one machine, with the binary packages and places it was seen as.
+
+    `software` is the first entry it was reported as; None for the operating system.
+    """
 
     component: Component
+    software: Software | None = None
     binaries: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
 
@@ -269,7 +273,9 @@ def installed_components(inventory: Inventory, source_of: SourceOf) -> list[Inst
         found[system] = Installed(system)
     for software in inventory.software:
         component = component_of(software, inventory.os, source_of)
-        installed = found.setdefault(component, Installed(component))
+        installed = found.get(component)
+        if installed is None:
+            installed = found[component] = Installed(component, software)
         if component.name != software.name and software.name not in installed.binaries:
             installed.binaries.append(software.name)
         if software.path and software.path not in installed.paths:

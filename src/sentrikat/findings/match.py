@@ -114,7 +114,9 @@ join component_product cp on cp.product_id = s.product_id and cp.judged
 def begin_matching(session: Session) -> None:
     """Make the empty table of changed matches; once per transaction."""
     session.execute(
-        text("create temporary table changed_match (component_id bigint, vulnerability_id bigint) on commit drop")
+        text(
+            "create temporary table changed_match (component_id bigint, vulnerability_id bigint) on commit drop"
+        )
     )
 
 
@@ -131,7 +133,9 @@ def match_components(session: Session, component_ids: Sequence[int], *, now: dat
         return 0
     refresh_exclusions(session, component_ids)
     session.execute(
-        text("create temporary table scope_component on commit drop as select unnest(cast(:ids as bigint[])) as id"),
+        text(
+            "create temporary table scope_component on commit drop as select unnest(cast(:ids as bigint[])) as id"
+        ),
         {"ids": list(component_ids)},
     )
     session.execute(text("analyze scope_component"))
@@ -162,17 +166,28 @@ def match_statements(session: Session, *, now: datetime) -> int:
         )
     )
     changed = _merge(
-        session, "(m.component_id, m.vulnerability_id) in (select component_id, vulnerability_id from scope_pair)",
+        session,
+        "(m.component_id, m.vulnerability_id) in (select component_id, vulnerability_id from scope_pair)",
         now=now,
     )
     session.execute(text("drop table scope_pair"))
     return changed
 
 
-def _merge(session: Session, in_scope: str, *, now: datetime) -> int:
+def decide_everything(session: Session) -> None:
+    """Leave `decided`: what holds for every component of the tables in the search path (see findings.scan)."""
+    session.execute(text(_COVERING.format(scope="component_product cp", pair="")))
+    _decide(session)
+
+
+def _decide(session: Session) -> None:
     session.execute(text("analyze covering"))
     session.execute(text(_DECIDED))
     session.execute(text("analyze decided"))
+
+
+def _merge(session: Session, in_scope: str, *, now: datetime) -> int:
+    _decide(session)
     closed: Any = session.execute(text(_CLOSE.format(in_scope=in_scope)), {"now": now})
     opened: Any = session.execute(text(_OPEN), {"now": now})
     session.execute(text("drop table covering, decided"))

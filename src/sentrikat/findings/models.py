@@ -139,7 +139,7 @@ class Finding(Base):
     policy: Mapped[str | None] = mapped_column(Text)
     outcome: Mapped[str | None] = mapped_column(Text)
     due_at: Mapped[datetime | None] = mapped_column(Moment)
-    tier: Mapped[int] = mapped_column(Integer, server_default="9")
+    tier: Mapped[int] = mapped_column(Integer, server_default="0")  # domain.prioritization.order.Tier
     priority: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from sentrikat.domain.inventory import APPLICATION_KINDS, DISTRIBUTION_KINDS, Component
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.identity import declared_identities, declared_products
-from sentrikat.inventory.titles import TitleIndex
 from sentrikat.infra.database.copy import copy_rows
+from sentrikat.inventory.titles import TitleIndex
 
 
 def identify(session: Session, component_ids: Sequence[int], index: TitleIndex | None = None) -> None:
@@ -64,11 +64,13 @@ def identify_component(
 
 def needs_title(component: Component) -> bool:
     """Say whether a component is known by its title only."""
-    return (component.kind in APPLICATION_KINDS or component.kind == "cpe") and not declared_products(component)
+    return (component.kind in APPLICATION_KINDS or component.kind == "cpe") and not declared_products(
+        component
+    )
 
 
 def note_covered(session: Session) -> None:
-    """Packages of releases in `changed_ecosystem` can be judged from now on."""
+    """Mark packages of releases in `changed_ecosystem`: they can be judged from now on."""
     session.execute(
         text(
             "update component set identified = 'identified' where identified = 'unsupported'"
@@ -83,7 +85,7 @@ def covered_releases(session: Session) -> frozenset[str]:
 
 
 def _family(component: Component) -> str:
-    """The os family a component runs on; distribution packages are of Linux, language packages of any."""
+    """Give the os family a component runs on; distribution packages are of Linux, language packages of any."""
     if component.kind in DISTRIBUTION_KINDS:
         return "linux"
     return component.namespace or "other"

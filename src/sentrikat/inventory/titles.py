@@ -34,8 +34,7 @@ _LETTERS = re.compile(r"[^a-z0-9+#]")
 
 # Legal forms and filler in vendor names; they say nothing about who it is.
 _LEGAL = frozenset(
-    "inc incorporated corp corporation llc ltd limited gmbh ag sa co company the team project foundation software"
-    " technologies technology systems group international and of".split()
+    ["inc", "incorporated", "corp", "corporation", "llc", "ltd", "limited", "gmbh", "ag", "sa", "co", "company", "the", "team", "project", "foundation", "software", "technologies", "technology", "systems", "group", "international", "and", "of"]
 )
 _MIN_UNIQUE = 4  # letters: shorter names are words of too many things to stand alone
 
@@ -60,7 +59,7 @@ def title_words(component: Component) -> list[str]:
     cleaned = _NOISE.sub(" ", component.name.lower())
     version = (component.version or "").lower()
     words: list[str] = []
-    for word in re.split(r"[\s,;:/|–—]+", cleaned):
+    for word in re.split(r"[\s,;:/|\u2013\u2014]+", cleaned):
         bare = word.strip(".-_()[]")
         if not bare or (version and bare == version):
             continue

@@ -354,14 +354,19 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
     run(_NEW_ECOSYSTEMS)
     run(_NEW_TARGETS)
     run(_NEW_CONDITIONS)
-    before = session.scalar(
-        text("select count(*) from advisory a join staged_advisory s on s.external_id = a.external_id"
-             " where a.source = :source"),
-        {"source": staging.source},
-    ) or 0
+    before = (
+        session.scalar(
+            text(
+                "select count(*) from advisory a join staged_advisory s on s.external_id = a.external_id"
+                " where a.source = :source"
+            ),
+            {"source": staging.source},
+        )
+        or 0
+    )
     staged = run(_ADVISORIES)
     withdrawn = run(_WITHDRAW_UNSEEN) if complete and staging.has_advisory else 0
-    moved = run(_ALIASES) and _file_under_the_cve(session, values)
+    moved = run(_ALIASES) and _file_under_the_cve(session)
     run(_RESOLVED)
     session.execute(text("analyze resolved_statement"))
     run(_CLOSE_STATEMENTS)
@@ -387,12 +392,14 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
         withdrawn=withdrawn,
         statements=statements,
         changed_statements=session.scalar(text("select count(*) from changed_statement")) or 0,
-        changed_enrichments=session.scalar(text("select count(distinct vulnerability_id) from changed_enrichment"))
+        changed_enrichments=session.scalar(
+            text("select count(distinct vulnerability_id) from changed_enrichment")
+        )
         or 0,
     )
 
 
-def _file_under_the_cve(session: Session, values: dict[str, Any]) -> int:
+def _file_under_the_cve(session: Session) -> int:
     """Move statements and scores of names that turned out to be a CVE's alias to that CVE."""
     moved = session.execute(text(_SAME_AS)).all()
     if not moved:

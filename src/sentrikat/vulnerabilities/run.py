@@ -69,7 +69,12 @@ def run_feed(
         outcome = "refused" if trouble.code in {"conflict", "refused"} else "failed"
         report = RunReport(feed.name, outcome, error=trouble.message, hint=trouble.hint)
     except BaseException as trouble:
-        _end(database, run_id, RunReport(feed.name, "failed", error=f"{type(trouble).__name__}: {trouble}"), clock)
+        _end(
+            database,
+            run_id,
+            RunReport(feed.name, "failed", error=f"{type(trouble).__name__}: {trouble}"),
+            clock,
+        )
         raise
     _end(database, run_id, report, clock)
     return report

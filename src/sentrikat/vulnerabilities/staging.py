@@ -16,7 +16,15 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from sentrikat.domain.advisory import Advisory, CatalogueEntry, Condition, Enrichment, Record, Statement, Status
+from sentrikat.domain.advisory import (
+    Advisory,
+    CatalogueEntry,
+    Condition,
+    Enrichment,
+    Record,
+    Statement,
+    Status,
+)
 from sentrikat.domain.errors import InvalidVersion
 from sentrikat.domain.matching.claim import Strength
 from sentrikat.domain.matching.lanes import lane_of, scheme_of
@@ -182,7 +190,7 @@ class Staging:
                 rows.append((advisory.id, name, *encoded))
 
     def _statement(self, statement: Statement) -> tuple[Any, ...]:
-        """The columns of `staged_statement` after the vulnerability."""
+        """Give the columns of `staged_statement` after the vulnerability."""
         versions, product = statement.versions, statement.product
         scheme = scheme_of(product.ecosystem)
         described = statement.described

@@ -6,14 +6,14 @@ and the operating system. What is known only by a title is left to identificatio
 
 from __future__ import annotations
 
+from sentrikat.domain import purl as package_url
 from sentrikat.domain.advisory import Product
-from sentrikat.domain.cpe.name import ANY, NA, CpeName, parse, product_of, unescape
+from sentrikat.domain.cpe.name import ANY, CpeName, parse, product_of, version_of
 from sentrikat.domain.errors import InvalidName, InvalidVersion
 from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Component
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.context import target_context
 from sentrikat.domain.matching.lanes import scheme_of
-from sentrikat.domain import purl as package_url
 from sentrikat.domain.versions import key
 
 # Distributions whose packages are another's, rebuilt: its statements judge them where they have none of their own.
@@ -40,16 +40,6 @@ _DISTRIBUTION_PLATFORMS = {
     "alpine": "alpinelinux:alpine_linux",
     "arch": "archlinux:arch_linux",
 }
-
-
-def cpe_version(name: CpeName) -> str | None:
-    """Give the version a CPE name states, its update joined on as ranges have it; None when it states none."""
-    if name.version in (ANY, NA):
-        return None
-    version = unescape(name.version)
-    if name.update not in (ANY, NA):
-        version = f"{version}-{unescape(name.update)}"
-    return version
 
 
 def identity_of(
@@ -106,7 +96,7 @@ def declared_products(component: Component) -> list[tuple[Product, str | None, s
     if kind in LANGUAGE_KINDS:
         found.append((Product(kind, component.name), component.version, "package"))
     if (name := declared_cpe(component)) is not None:
-        found.append((product_of(name), cpe_version(name) or component.version, "declared_cpe"))
+        found.append((product_of(name), version_of(name) or component.version, "declared_cpe"))
     if component.purl and kind not in LANGUAGE_KINDS:
         found.extend(_purl_products(component.purl, component.version))
     return found
@@ -154,7 +144,7 @@ def declared_identities(component: Component, os_family: str) -> list[Identity]:
 
 
 def _platforms(component: Component) -> list[Identity]:
-    """What conditions call this operating system; never judged, because its packages or builds are."""
+    """Give what conditions call this operating system; never judged, because its packages or builds are."""
     found = []
     version = component.version or "0"
     named = [Product(*pair) for pair in _FAMILY_PLATFORMS.get(component.namespace, ())]
@@ -163,9 +153,9 @@ def _platforms(component: Component) -> list[Identity]:
     for product in named:
         identity = identity_of(
             product, version, method="platform", confidence=1.0, os_family=component.namespace, judged=False
-        ) or identity_of(product, "0", method="platform", confidence=1.0, os_family=component.namespace, judged=False)
+        ) or identity_of(
+            product, "0", method="platform", confidence=1.0, os_family=component.namespace, judged=False
+        )
         if identity is not None:
             found.append(identity)
     return found
-
-

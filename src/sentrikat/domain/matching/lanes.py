@@ -58,4 +58,4 @@ def scheme_of(ecosystem: str) -> Scheme:
     if lane is Lane.APPLICATION:
         return Scheme.GENERIC
     # Every distribution not named here is built of rpm packages.
-    return _DISTRIBUTION_SCHEMES.get(ecosystem.split(":")[0], Scheme.RPM)
+    return _DISTRIBUTION_SCHEMES.get(ecosystem.split(":", maxsplit=1)[0], Scheme.RPM)

@@ -106,12 +106,12 @@ def judge(identities: Sequence[Identity], claims: Iterable[Claim], module: str |
 
 
 def _first(pairs: Sequence[tuple[Claim, Identity]]) -> tuple[Claim, Identity]:
-    """The claim to show: one that names a repair, then an unconditional one, then the oldest held."""
+    """Give the claim to show: one that names a repair, then an unconditional one, then the oldest held."""
     return min(pairs, key=lambda pair: (pair[0].fixed is None, pair[0].condition_id is not None, pair[0].id))
 
 
 def _nearest(pairs: Sequence[tuple[Claim, Identity]]) -> tuple[Claim, Identity]:
-    """The span to show for "outside every span": the highest one the version has passed, else the first."""
+    """Give the span to show for "outside every span": the highest one the version has passed, else the first."""
     passed = [pair for pair in pairs if pair[0].hi is not None and pair[1].version_key >= pair[0].hi]
     if passed:
         return max(passed, key=lambda pair: (pair[0].hi or b"", -pair[0].id))

@@ -680,7 +680,7 @@ def upgrade() -> None:
         sa.Column("policy", sa.Text(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("due_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.Column("tier", sa.Integer(), server_default="9", nullable=False),
+        sa.Column("tier", sa.Integer(), server_default="0", nullable=False),
         sa.Column("priority", sa.BigInteger(), server_default="0", nullable=False),
         sa.CheckConstraint(
             "close_reason in ('upgraded','removed','statement_changed','asset_retired','condition_gone')",

@@ -1,0 +1,75 @@
+"""Verdicts in words: the sentences people and auditors read."""
+
+from __future__ import annotations
+
+from sentrikat.domain.advisory import Remedy, Status
+from sentrikat.domain.ranges import VersionRange
+
+SOURCE_NAMES = {
+    "nvd": "NVD",
+    "vulnrichment": "the CVE record",
+    "overrides": "the CPE overrides",
+    "debian": "Debian's security tracker",
+    "osv": "OSV",
+    "kev": "CISA KEV",
+    "epss": "FIRST EPSS",
+}
+
+
+def source_name(source: str) -> str:
+    """Give the name people know a source by."""
+    return SOURCE_NAMES.get(source, source)
+
+
+def range_words(versions: VersionRange) -> str:
+    """Say a span of versions in words: `from 2.0 up to, not including, 2.5`."""
+    if versions.introduced is not None and versions.introduced == versions.last_affected:
+        return f"version {versions.introduced}"
+    start = ""
+    if versions.introduced is not None:
+        start = (
+            f"after {versions.introduced}" if versions.introduced_excluded else f"from {versions.introduced}"
+        )
+    if versions.fixed is not None:
+        return f"{start} up to, not including, {versions.fixed}" if start else f"before {versions.fixed}"
+    if versions.last_affected is not None:
+        return (
+            f"{start} up to and including {versions.last_affected}"
+            if start
+            else f"up to {versions.last_affected}"
+        )
+    return f"{start} on" if start else "all versions"
+
+
+def remedy_words(remedy: Remedy | None, fixed: str | None) -> str:
+    """Say what the source says of a repair."""
+    if fixed is not None:
+        return f"fixed in {fixed}"
+    return {
+        None: "no fixed version named",
+        Remedy.FIXED: "fixed, in a version the source does not name",
+        Remedy.OPEN: "not fixed yet",
+        Remedy.DEFERRED: "repair postponed",
+        Remedy.WILL_NOT_FIX: "will not be fixed",
+        Remedy.END_OF_LIFE: "the release is no longer maintained",
+        Remedy.NOT_AFFECTED: "not affected",
+    }[remedy]
+
+
+def statement_words(
+    source: str,
+    product: str,
+    status: Status,
+    described: bool,
+    versions: VersionRange,
+    remedy: Remedy | None,
+) -> str:
+    """Say one statement: `Debian's security tracker: openssl before 3.0.13-1~deb12u1 is affected; fixed in ...`."""
+    who = source_name(source)
+    if not described:
+        return f"{who} names {product} without saying which versions"
+    if status is Status.INVESTIGATING:
+        return f"{who} is still looking into {product}"
+    if status is Status.UNAFFECTED:
+        return f"{who}: {product} {range_words(versions)} is not affected"
+    return f"{who}: {product} {range_words(versions)} is affected; {remedy_words(remedy, versions.fixed)}"

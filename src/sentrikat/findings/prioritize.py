@@ -1,0 +1,182 @@
+"""Deadlines and priority of open findings, set-based.
+
+The decision tables of `domain.prioritization` are small, so they are laid out whole as rows and joined: one
+statement prices a million findings by exactly what the domain decides for one. `packed` repeats the bits of
+`domain.prioritization.order.priority_rank`; a test holds the two together.
+
+The policies in force are BOD 26-04 and the service level by severity; the earlier date binds, and BOD 26-04 on a
+draw. BOD 22-01 is revoked and only shown for comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from sentrikat.domain.prioritization import severity, ssvc
+from sentrikat.domain.prioritization.order import tier_of
+from sentrikat.domain.prioritization.tables import severity_sla
+
+_PRICE = """
+with policy (kev, exposed, automatable, impact, id, outcome, days, tier) as (values {bod}),
+sla (severity, id, outcome, days, tier) as (values {sla}),
+scope as (
+    select f.id, f.organization_id, f.asset_id, f.vulnerability_id, f.opened_at, f.policy, f.outcome, f.due_at,
+        f.tier, f.priority
+    from {scope} where f.closed_at is null
+), facts as (
+    select s.*, o.time_zone, a.exposure, a.criticality, v.exploited_since, v.ransomware, v.epss, v.cvss_score,
+        coalesce(v.exploited_since, (s.opened_at at time zone o.time_zone)::date) as started_on,
+        p.id as bod, p.outcome as bod_outcome, p.days as bod_days, p.tier as bod_tier,
+        l.id as sla, l.outcome as sla_outcome, l.days as sla_days, l.tier as sla_tier
+    from scope s
+    join organization o on o.id = s.organization_id
+    join asset a on a.id = s.asset_id
+    join vulnerability v on v.id = s.vulnerability_id
+    join policy p on p.kev = (v.exploited_since is not null) and p.exposed = (a.exposure <> 'internal')
+        and p.automatable is not distinct from v.ssvc_automatable
+        and p.impact is not distinct from v.ssvc_technical_impact
+    left join sla l on l.severity = v.severity
+), bound as (
+    select *, started_on + bod_days as bod_on, started_on + sla_days as sla_on,
+        sla_days is not null and (bod_days is null or sla_days < bod_days) as by_sla
+    from facts
+), priced as (
+    select id, organization_id, exploited_since, ransomware, exposure, epss, cvss_score, criticality,
+        policy as old_policy, outcome as old_outcome, due_at as old_due_at, tier as old_tier,
+        priority as old_priority,
+        case when by_sla then sla else bod end as new_policy,
+        case when by_sla then sla_outcome else bod_outcome end as new_outcome,
+        case when by_sla then sla_tier else bod_tier end as new_tier,
+        case when by_sla then sla_on else bod_on end as due_on,
+        time_zone
+    from bound
+), packed as (
+    select *, ((due_on + 1)::timestamp at time zone time_zone) - interval '1 microsecond' as new_due_at,
+        (((exploited_since is not null)::int::bigint) << 48)
+        | ((coalesce(ransomware, false)::int::bigint) << 47)
+        | ((new_tier::bigint) << 44)
+        | ((case exposure when 'public' then 2 when 'unknown' then 1 else 0 end::bigint) << 42)
+        | ((round(coalesce(epss, 0)::numeric * 100000)::bigint) << 25)
+        | ((round(coalesce(cvss_score, 5)::numeric * 10)::bigint) << 18)
+        | ((criticality::bigint) << 15)
+        | coalesce(least(greatest(32767 - (due_on - date '2010-01-01'), 1), 32767), 0)::bigint as new_priority
+    from priced
+), moved as (
+    update finding f set policy = p.new_policy, outcome = p.new_outcome, due_at = p.new_due_at,
+        tier = p.new_tier, priority = p.new_priority
+    from packed p
+    where f.id = p.id and (f.policy, f.outcome, f.due_at, f.tier, f.priority)
+        is distinct from (p.new_policy, p.new_outcome, p.new_due_at, p.new_tier, p.new_priority)
+    returning f.id, f.organization_id, p.old_policy, p.new_policy, p.new_outcome, p.old_outcome, p.old_due_at,
+        p.new_due_at
+), told as (
+    insert into deadline_change (organization_id, finding_id, changed_at, policy, outcome, due_at, cause)
+    select organization_id, id, :now, new_policy, new_outcome, new_due_at, :cause
+    from moved
+    where old_policy is not null
+      and (old_policy, old_outcome, old_due_at) is distinct from (new_policy, new_outcome, new_due_at)
+)
+select count(*) from moved
+"""
+
+_BECAME_EXPLOITED = """
+insert into event (organization_id, at, kind, vulnerability_id, count)
+select f.organization_id, :now, 'became_exploited', f.vulnerability_id, count(*)
+from finding f
+join enrichment e on e.vulnerability_id = f.vulnerability_id and e.kind = 'kev' and e.valid_to is null
+    and e.valid_from = :now
+where f.closed_at is null and f.vulnerability_id in (select vulnerability_id from changed_enrichment)
+  and not exists (
+    select from enrichment before where before.vulnerability_id = e.vulnerability_id and before.kind = 'kev'
+      and before.valid_to = :now)
+group by f.organization_id, f.vulnerability_id
+"""
+
+
+def prioritize_touched(session: Session, *, now: datetime) -> int:
+    """Price the findings named in `touched_finding`; return how many moved."""
+    session.execute(text("analyze touched_finding"))
+    return _price(
+        session,
+        "(select distinct id from touched_finding) t join finding f on f.id = t.id",
+        {},
+        "opened",
+        now,
+    )
+
+
+def prioritize_flaws(session: Session, *, now: datetime, cause: str) -> int:
+    """Price the findings of flaws named in `changed_enrichment`: facts moved, nothing is matched again."""
+    moved = _price(
+        session,
+        "(select distinct vulnerability_id from changed_enrichment) t"
+        " join finding f on f.vulnerability_id = t.vulnerability_id",
+        {},
+        cause,
+        now,
+    )
+    session.execute(text(_BECAME_EXPLOITED), {"now": now})
+    return moved
+
+
+def prioritize_assets(
+    session: Session, organization_id: int, asset_ids: Sequence[int], *, now: datetime, cause: str
+) -> int:
+    """Price the findings of assets whose exposure or criticality changed."""
+    return _price(
+        session,
+        "(select cast(:organization_id as bigint) as organization_id, unnest(cast(:ids as bigint[])) as asset_id) t"
+        " join finding f on f.organization_id = t.organization_id and f.asset_id = t.asset_id",
+        {"organization_id": organization_id, "ids": list(asset_ids)},
+        cause,
+        now,
+    )
+
+
+def prioritize_all(session: Session, *, now: datetime, cause: str) -> int:
+    """Price every open finding: the tables themselves changed."""
+    return _price(session, "finding f", {}, cause, now)
+
+
+def _price(session: Session, scope: str, values: dict[str, Any], cause: str, now: datetime) -> int:
+    bod, sla = _tables()
+    statement = _PRICE.format(bod=bod, sla=sla, scope=scope)
+    moved: int = session.execute(text(statement), {**values, "cause": cause, "now": now}).scalar_one()
+    return moved
+
+
+@lru_cache(maxsize=1)
+def _tables() -> tuple[str, str]:
+    """Give the decision tables as rows of SQL; every value is a constant of the program."""
+    bod = []
+    for kev in (False, True):
+        for exposed in (False, True):
+            for automatable in (None, False, True):
+                for impact in (None, "partial", "total"):
+                    outcome = ssvc.decide(ssvc.Inputs(kev, exposed, automatable, impact))
+                    answer = (outcome.policy, outcome.outcome, outcome.days, int(tier_of(outcome)))
+                    bod.append(_row(kev, exposed, automatable, impact, *answer))
+    sla = []
+    for word in severity_sla.DAYS:
+        level = severity.decide(word)
+        if level is not None:
+            sla.append(_row(word, level.policy, level.outcome, level.days, int(tier_of(level))))
+    return ", ".join(bod), ", ".join(sla)
+
+
+def _row(*values: bool | int | str | None) -> str:
+    return "(" + ", ".join(_literal(value) for value in values) + ")"
+
+
+def _literal(value: bool | int | str | None) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value).lower()

@@ -1,0 +1,270 @@
+"""Match inventories without storing them: the same statements as for stored ones, on tables of the session.
+
+The temporary tables have the names of the stored ones and stand before them in the search path, so the very SQL of
+`findings.match` runs over them; the transaction is rolled back at the end and leaves nothing. A component judged
+once is remembered for the rest of the scan: a fleet of similar machines costs little more than its first one.
+
+As of a past day: what was published by that day counts, known exploitation and likelihood as of that day. What a
+source corrected later is taken in its corrected form: feeds do not say what they used to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import islice
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from sentrikat.domain.advisory import Product
+from sentrikat.domain.inventory import (
+    APPLICATION_KINDS,
+    Component,
+    Installed,
+    Inventory,
+    installed_components,
+)
+from sentrikat.domain.matching.claim import Identity
+from sentrikat.domain.matching.conditions import Platform, condition_holds
+from sentrikat.findings.facts import Fact, Flaw, load_facts, load_flaws
+from sentrikat.findings.match import decide_everything, refresh_exclusions
+from sentrikat.infra.database.copy import copy_rows
+from sentrikat.inventory.identification import covered_releases, identify_component, needs_title
+from sentrikat.inventory.titles import TitleIndex
+
+BATCH = 256  # inventories matched together
+_REMEMBERED = 400_000  # components; a fleet has fewer, a stream of foreign SBOMs may have more
+
+_SHADOWS = """
+create temporary table component (id bigint primary key, module text);
+create temporary table component_product (
+    component_id bigint, product_id bigint, version_key bytea, context text, judged boolean);
+create temporary table target_exclusion (context text, target_id bigint, primary key (context, target_id));
+create temporary table target_context (context text primary key, newest_target_id bigint)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is known of one component: its identities, the statements that hold for it, and how far it is known."""
+
+    component: Component
+    identities: tuple[Identity, ...]
+    state: str
+    hits: tuple[Fact, ...] = ()
+    described: bool = True  # some source makes statements about one of its products
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One flaw of one component of one inventory."""
+
+    installed: Installed
+    identity: Identity
+    fact: Fact
+    flaw: Flaw
+    assumed: bool  # a platform condition that the inventory cannot answer was taken as met
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A component nothing safe can be said of; `hints` are flaws that may concern it."""
+
+    installed: Installed
+    identity: Identity | None
+    reason: str  # unidentified | no_version | undescribed | unsupported | end_of_life
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What one inventory has: flaws, unknowns, and what its applications were identified as."""
+
+    inventory: Inventory
+    hits: tuple[Hit, ...]
+    unknown: tuple[Unknown, ...]
+    identified: tuple[tuple[Installed, Identity], ...]
+
+
+@dataclass(slots=True)
+class Scanner:
+    """Judges inventories against the loaded feeds. One per transaction; nothing is kept."""
+
+    session: Session
+    as_of: date | None = None
+    _titles: TitleIndex | None = None
+    _covered: frozenset[str] = frozenset()
+    _known: dict[Component, Judged] = field(default_factory=dict)
+    _flaws: dict[int, Flaw] = field(default_factory=dict)
+    _sources: dict[tuple[str, str], str] = field(default_factory=dict)
+    _next_id: int = 1
+
+    def begin(self) -> None:
+        """Make the tables of the session."""
+        for statement in filter(str.strip, _SHADOWS.split(";")):
+            self.session.execute(text(statement))
+        self._covered = covered_releases(self.session)
+        self._sources = {
+            (row.namespace, row.binary_name): row.source_name
+            for row in self.session.execute(
+                text("select namespace, binary_name, source_name from package_source")
+            )
+        }
+
+    def scan(self, inventories: Iterable[Inventory]) -> Iterator[ScanResult]:
+        """Yield one result per inventory, in order."""
+        remaining = iter(inventories)
+        while batch := list(islice(remaining, BATCH)):
+            installed = [installed_components(one, self._source_of) for one in batch]
+            self._judge({item.component for items in installed for item in items})
+            for inventory, items in zip(batch, installed, strict=True):
+                yield self._result(inventory, items)
+            if len(self._known) > _REMEMBERED:
+                self._known.clear()
+
+    def _source_of(self, release: str, binary: str) -> str | None:
+        return self._sources.get((release, binary))
+
+    def _judge(self, components: set[Component]) -> None:
+        """Judge the components not met before."""
+        fresh = [one for one in components if one not in self._known]
+        if not fresh:
+            return
+        if self._titles is None and any(needs_title(one) for one in fresh):
+            self._titles = TitleIndex.load(self.session)
+        identified: dict[int, tuple[Component, list[Identity], str]] = {}
+        for component in fresh:
+            found, state = identify_component(component, self._titles, self._covered)
+            identified[self._next_id] = (component, found, state)
+            self._next_id += 1
+        products = {one.product for _, found, _ in identified.values() for one in found}
+        ids = self._product_ids(products)
+        self._fill(identified, ids)
+        facts = self._decide()
+        missing = {fact.vulnerability_id for hits in facts.values() for fact in hits} - self._flaws.keys()
+        self._flaws.update(load_flaws(self.session, missing, self.as_of))
+        for number, (component, found, state) in identified.items():
+            self._known[component] = Judged(
+                component=component,
+                identities=tuple(found),
+                state=state,
+                hits=tuple(facts.get(number, ())),
+                described=any(one.product in ids for one in found if one.judged),
+            )
+
+    def _product_ids(self, products: set[Product]) -> dict[Product, int]:
+        """Give the ids of products that some source makes statements about."""
+        wanted = sorted(products)
+        rows = self.session.execute(
+            text(
+                "select p.id, p.ecosystem, p.name from"
+                " unnest(cast(:ecosystems as text[]), cast(:names as text[])) as w(ecosystem, name)"
+                " join product p on p.ecosystem = w.ecosystem and p.name = w.name"
+                " where exists (select from affected_range r where r.product_id = p.id and r.valid_to is null)"
+            ),
+            {"ecosystems": [one.ecosystem for one in wanted], "names": [one.name for one in wanted]},
+        )
+        return {Product(row.ecosystem, row.name): row.id for row in rows}
+
+    def _fill(
+        self, identified: Mapping[int, tuple[Component, list[Identity], str]], ids: Mapping[Product, int]
+    ) -> None:
+        self.session.execute(text("truncate pg_temp.component, pg_temp.component_product"))
+        copy_rows(
+            self.session,
+            "pg_temp.component",
+            ("id", "module"),
+            ((number, one.module) for number, (one, _, _) in identified.items()),
+        )
+        copy_rows(
+            self.session,
+            "pg_temp.component_product",
+            ("component_id", "product_id", "version_key", "context", "judged"),
+            (
+                (number, ids[one.product], one.version_key, one.context, one.judged)
+                for number, (_, found, _) in identified.items()
+                for one in {each.product: each for each in found}.values()
+                if one.product in ids
+            ),
+        )
+        self.session.execute(text("analyze pg_temp.component_product"))
+
+    def _decide(self) -> dict[int, list[Fact]]:
+        refresh_exclusions(self.session)
+        decide_everything(self.session)
+        facts = load_facts(self.session)
+        self.session.execute(text("drop table covering, decided"))
+        return facts
+
+    def _result(self, inventory: Inventory, items: Sequence[Installed]) -> ScanResult:
+        judged = [(item, self._known[item.component]) for item in items]
+        platform = _platform(judged)
+        hits: list[Hit] = []
+        unknown: list[Unknown] = []
+        identified: list[tuple[Installed, Identity]] = []
+        for item, known in judged:
+            best = next((one for one in known.identities if one.judged), None)
+            if best is not None and item.component.kind in APPLICATION_KINDS | {"cpe"}:
+                identified.append((item, best))
+            hints: list[str] = []
+            for fact in known.hits:
+                flaw = self._flaws.get(fact.vulnerability_id)
+                if flaw is None:  # published after the day asked about
+                    continue
+                if fact.conditions:
+                    answers = [condition_holds(one, platform) for one in fact.conditions]
+                    if all(answer is False for answer in answers):
+                        continue
+                    assumed = True not in answers
+                else:
+                    assumed = False
+                if fact.verdict == "unknown":
+                    hints.append(flaw.name)
+                    continue
+                identity = next(
+                    (one for one in known.identities if one.product == fact.product), known.identities[0]
+                )
+                hits.append(Hit(item, identity, fact, flaw, assumed))
+            reason = _unknown_reason(item.component, known, self._covered)
+            if reason is None and hints:
+                reason = "undescribed"
+            if reason is not None:
+                unknown.append(Unknown(item, best, reason, tuple(hints)))
+        return ScanResult(inventory, tuple(hits), tuple(unknown), tuple(identified))
+
+
+def _platform(judged: Sequence[tuple[Installed, Judged]]) -> Platform:
+    keys: dict[Product, list[bytes]] = {}
+    system_known = False
+    for item, known in judged:
+        for one in known.identities:
+            keys.setdefault(one.product, []).append(one.version_key)
+        if item.component.kind == "os" and known.identities:
+            system_known = True
+    return Platform({product: tuple(found) for product, found in keys.items()}, system_known)
+
+
+def _unknown_reason(component: Component, known: Judged, covered: frozenset[str]) -> str | None:
+    if component.kind == "os":
+        return None  # its packages and updates are judged, and listed where they cannot be
+    if known.state == "unsupported":
+        return "end_of_life" if is_end_of_life(component.namespace, covered) else "unsupported"
+    if known.state in {"unidentified", "no_version"}:
+        return known.state
+    if component.kind in APPLICATION_KINDS | {"cpe"} and not known.described:
+        return "undescribed"
+    return None
+
+
+def is_end_of_life(release: str, covered: frozenset[str]) -> bool:
+    """Say whether a release is older than every release of its distribution that still gets statements."""
+    distribution, _, number = release.partition(":")
+    held = [one.partition(":")[2] for one in covered if one.partition(":")[0] == distribution]
+    try:
+        numbers = [tuple(int(part) for part in one.split(".")) for one in held if one[:1].isdigit()]
+        own = tuple(int(part) for part in number.split("."))
+    except ValueError:
+        return False
+    return bool(numbers) and own < min(numbers)

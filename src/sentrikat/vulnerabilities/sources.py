@@ -1,0 +1,68 @@
+"""Where feeds come from: the network, one file, or a bundle; all three end in `run_feed`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from sentrikat.feeds.adapter import Feed, FetchOptions
+from sentrikat.feeds.registry import FEEDS
+from sentrikat.feeds.transports.http import HttpTransport
+from sentrikat.infra.clock import Clock
+from sentrikat.infra.database.sessions import Database
+from sentrikat.infra.http import outbound_client
+from sentrikat.infra.settings import Settings
+from sentrikat.vulnerabilities.pacing import NVD_INTERVAL, NVD_INTERVAL_WITH_KEY, pacer
+from sentrikat.vulnerabilities.run import AfterMerge, Progress, RunReport, run_feed
+
+
+def hosts_of(feed: Feed) -> frozenset[str]:
+    """Give the hosts a feed is allowed to ask."""
+    return frozenset(host for source in feed.sources if (host := urlsplit(source).hostname))
+
+
+def outbound_hosts() -> dict[str, frozenset[str]]:
+    """Give every host this installation may ask, by feed: the whole list of what goes out."""
+    return {feed.name: hosts_of(feed) for feed in FEEDS}
+
+
+@contextmanager
+def network(settings: Settings, feed: Feed, clock: Clock) -> Iterator[HttpTransport]:
+    """Open the way to a feed's own servers, and to no others."""
+    with (
+        outbound_client(settings, hosts_of(feed)) as client,
+        HttpTransport(client, clock.now, base=settings.feed_base_url) as transport,
+    ):
+        yield transport
+
+
+def fetch_options(database: Database, settings: Settings, clock: Clock) -> FetchOptions:
+    """Give what fetches need besides the way: the key for NVD and the pace all processes share."""
+    api_key = settings.nvd_api_key.get_secret_value() if settings.nvd_api_key else None
+    pace: Callable[[], None] = pacer(
+        database, clock, "nvd", NVD_INTERVAL_WITH_KEY if api_key else NVD_INTERVAL
+    )
+    return FetchOptions(pace=pace, nvd_api_key=api_key)
+
+
+def refresh(
+    database: Database,
+    settings: Settings,
+    clock: Clock,
+    feed: Feed,
+    *,
+    after: AfterMerge | None = None,
+    progress: Progress | None = None,
+) -> RunReport:
+    """Bring one feed up to date from its own servers."""
+    with network(settings, feed, clock) as transport:
+        return run_feed(
+            database,
+            feed,
+            transport,
+            clock,
+            options=fetch_options(database, settings, clock),
+            after=after,
+            progress=progress,
+        )
