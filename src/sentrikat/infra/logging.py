@@ -21,7 +21,7 @@ from sentrikat.infra.settings import Settings
 _SECRET_WORDS = ("password", "secret", "token", "api_key", "authorization", "cookie")
 
 # Libraries that report each step at INFO; their troubles are ours to see, their steps are not.
-_TALKATIVE = ("procrastinate", "alembic", "httpx2", "httpcore2", "uvicorn.access", "stamina")
+_TALKATIVE = ("procrastinate", "alembic", "httpx2", "httpcore2", "uvicorn", "stamina")
 
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

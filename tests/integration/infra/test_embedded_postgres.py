@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,6 +138,22 @@ def test_a_start_that_was_cut_short_leaves_no_half_cluster(tmp_path: Path) -> No
     with EmbeddedPostgres(tmp_path / "postgresql", throwaway=True) as server:
         assert server.process is not None
     assert not unfinished.exists()
+
+
+def test_without_user_namespaces_it_runs_as_another_user_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker forbids namespaces by default; the same data may later run where they are allowed."""
+    base = Path(tempfile.mkdtemp(prefix="sentrikat-test-"))
+    base.chmod(0o755)  # pytest's own folders are closed to other users
+    server = EmbeddedPostgres(base / "postgresql")
+    try:
+        with monkeypatch.context() as without:
+            without.setenv("PATH", "/nonexistent")  # no `unshare` there
+            with server:
+                _fill(server)
+        with server:
+            assert _count(server) == 3
+    finally:
+        shutil.rmtree(base)
 
 
 def test_the_programs_of_the_wheel_are_found() -> None:

@@ -157,6 +157,8 @@ class EmbeddedPostgres:
         self._take_lock()
         try:
             self._launch = _launch()
+            if os.geteuid() == 0:  # what lies inside follows piece by piece
+                os.chown(self.directory, self._launch.uid, self._launch.gid)
             version = self._data / "PG_VERSION"
             written_by = int(version.read_text(encoding="ascii")) if version.exists() else None
             binaries = find_binaries(written_by)
@@ -210,6 +212,8 @@ class EmbeddedPostgres:
         reading, writing = os.pipe()
         os.write(writing, self._password.read_bytes())
         os.close(writing)
+        if os.geteuid() == 0:
+            os.fchown(reading, self._launch.uid, self._launch.gid)
         self._give_away(unfinished)
         command = [
             *self._launch.prefix,
@@ -237,7 +241,8 @@ class EmbeddedPostgres:
         if result.returncode != 0:
             raise Unavailable(
                 f"The embedded database was not created in {self.directory}: {result.stderr.strip()[-800:]}",
-                hint="The directory must be writable, and its file system must have 100 MB free.",
+                hint="The directory must be writable, its file system must have 100 MB free, and the user "
+                f"with id {self._launch.uid}, who runs the server, must be able to reach it.",
             )
         unfinished.rename(self._data)
 
@@ -275,7 +280,10 @@ class EmbeddedPostgres:
     def _run(self, binaries: Binaries) -> None:
         sockets = self.socket_directory
         sockets.mkdir(mode=0o700, exist_ok=True)
-        if sockets.stat().st_uid not in {os.geteuid(), self._launch.uid}:
+        # In /tmp anybody may have made it first, or a link in its place.
+        if self.directory not in sockets.parents and (
+            sockets.is_symlink() or sockets.stat().st_uid not in {os.geteuid(), self._launch.uid}
+        ):
             raise Unavailable(f"The embedded database was not started: {sockets} belongs to another user.")
         self._give_away(sockets)
         settings = TUNING | _memory_settings() | (THROWAWAY if self.throwaway else {})
