@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -111,6 +111,10 @@ class _Ingest:
         asset = self._asset()
         if asset is not None and self._is_outdated(asset):
             return self._set_aside(asset.id, OUTDATED)
+        if asset is not None and not self.inventory.complete:
+            # A part may name its system in brief; what the asset is known to run completes it.
+            system = OperatingSystem(**(asset.os | _known(self.inventory.os)))
+            self.inventory = replace(self.inventory, os=system)
         sources = self._sources()
         digest = _digest(self.inventory, sources)
         if asset is not None and self._is_known(asset, digest):
@@ -291,7 +295,6 @@ class _Ingest:
         system = _known(self.inventory.os)
         updates = list(self.inventory.updates)
         if asset is not None and not self.inventory.complete:
-            system = asset.os | system
             updates = list(dict.fromkeys([*asset.updates, *updates]))
         return self.scope | {
             "hostname": self.names.hostname,

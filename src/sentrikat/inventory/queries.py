@@ -197,7 +197,7 @@ def list_software(
         .order_by(Component.name, Component.id)
         .limit(limit + 1)
     ).all()
-    rows = tuple(SoftwareRow(*row) for row in found[:limit])
+    rows = tuple(SoftwareRow(*tuple(row)) for row in found[:limit])
     more = (rows[-1].name, rows[-1].component_id) if len(found) > limit else None
     return SoftwarePage(rows, more)
 
