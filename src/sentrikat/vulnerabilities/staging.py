@@ -33,7 +33,7 @@ from sentrikat.domain.ranges import VersionRange, bounds
 from sentrikat.domain.versions import Scheme
 from sentrikat.infra.database.copy import copy_rows
 
-BATCH = 4000  # records held in memory before they are streamed out
+BATCH = 10_000  # rows held in memory before they are streamed out: some 10 MB
 
 _TABLES = """
 create temporary table staged_advisory (
@@ -97,7 +97,6 @@ class Staging:
     _rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     _known_targets: set[bytes] = field(default_factory=set)
     _known_conditions: set[bytes] = field(default_factory=set)
-    _pending: int = 0
 
     def begin(self) -> None:
         """Make the tables, and read which advisories are held."""
@@ -121,8 +120,7 @@ class Staging:
             self._enrichment(record)
         else:
             self._name(record)
-        self._pending += 1
-        if self._pending >= BATCH:
+        if sum(map(len, self._rows.values())) >= BATCH:
             self.flush()
 
     def flush(self) -> None:
@@ -131,7 +129,6 @@ class Staging:
             if rows:
                 copy_rows(self.session, table, _COLUMNS[table].split(), rows)
                 rows.clear()
-        self._pending = 0
 
     def _advisory(self, advisory: Advisory) -> None:
         document = orjson.dumps(advisory)
