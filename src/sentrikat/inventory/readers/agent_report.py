@@ -85,7 +85,7 @@ def read(body: bytes) -> Inventory:
 def inventory_of(document: dict[str, Any], *, look_for_controls: bool = True) -> Inventory:
     """Read a parsed report; see `read`."""
     problems = Problems()
-    for key in document.keys() - _FIELDS:
+    for key in sorted(document.keys() - _FIELDS):
         problems.add(key[:80], "is not a field of version 1")
     for key in _REQUIRED:
         if key not in document:
@@ -165,7 +165,7 @@ def _system(value: object, check: _Strings) -> OperatingSystem:
     if type(value) is not dict:
         problems.add("os", f"is {type_name(value)}, not an object")
         return OperatingSystem("other")
-    for key in value.keys() - _OS_FIELDS:
+    for key in sorted(value.keys() - _OS_FIELDS):
         problems.add(f"os.{key[:80]}", "is not a field of version 1")
     family = value.get("family")
     if "family" not in value:
@@ -232,12 +232,12 @@ def _explain(entry: object, path: str, check: _Strings) -> None:
     if type(entry) is not dict:
         problems.add(path, f"is {type_name(entry)}, not an object")
         return
-    for key in entry.keys() - _SOFTWARE_FIELDS:
+    for key in sorted(entry.keys() - _SOFTWARE_FIELDS):
         problems.add(f"{path}.{key[:80]}", "is not a field of version 1")
     for key in ("type", "name"):
         if key not in entry:
             problems.add(f"{path}.{key}", "is missing")
-    for key in _SOFTWARE_FIELDS - {"name"}:
+    for key in sorted(_SOFTWARE_FIELDS - {"name"}):
         check.text(entry, key, MAX_STRING, inside=f"{path}.")
     check.text(entry, "name", MAX_STRING, required=True, inside=f"{path}.")
     kind = entry.get("type")
