@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -85,11 +86,11 @@ def is_valid(scheme: Scheme, version: str) -> bool:
     return True
 
 
-def pairs(scheme: Scheme, count: int) -> list[tuple[str, str]]:
-    """Give pairs of real and made-up versions, half of them close neighbors in the scheme's order."""
+def pairs(scheme: Scheme, count: int, fits: Callable[[str], object] = bool) -> list[tuple[str, str]]:
+    """Give pairs of real and made-up versions that fit, half of them close neighbors in the scheme's order."""
     dice = random.Random(f"pairs of {scheme}")
     pool = sorted(
-        {*real_versions(scheme), *made_up_versions(scheme, 3_000)},
+        filter(fits, {*real_versions(scheme), *made_up_versions(scheme, 3_000)}),
         key=lambda version: (key(scheme, version), version),
     )
     chosen = []

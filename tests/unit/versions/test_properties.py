@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -58,7 +59,7 @@ def test_no_key_begins_with_another_versions_key(scheme: Scheme) -> None:
     )
 
     assert len(keys) > 100
-    for shorter, longer in zip(keys, keys[1:], strict=False):
+    for shorter, longer in itertools.pairwise(keys):
         assert not longer.startswith(shorter)
 
 
@@ -68,7 +69,7 @@ def test_real_and_made_up_versions_sort_the_same_by_key_and_by_compare(scheme: S
         (*real_versions(scheme), *made_up_versions(scheme, 3_000)), key=lambda version: key(scheme, version)
     )
 
-    for earlier, later in zip(versions, versions[1:], strict=False):
+    for earlier, later in itertools.pairwise(versions):
         assert compare(scheme, earlier, later) == sign_of_keys(key(scheme, earlier), key(scheme, later))
 
 
@@ -104,10 +105,11 @@ def test_text_that_looks_like_a_version_is_ordered_or_refused(drawn: tuple[Schem
     version = "".join(pieces)
     try:
         key(scheme, version)
-    except InvalidVersion as refusal:
-        assert str(scheme) in refusal.message
-    else:
-        assert compare(scheme, version, version) == 0
+    except InvalidVersion:
+        return
+
+    assert compare(scheme, version, version) == 0
+    assert compare(scheme, version, version.strip()) == 0
 
 
 @pytest.mark.parametrize("scheme", Scheme)
@@ -130,7 +132,7 @@ def test_numbers_of_any_length_are_ordered_by_value(scheme: Scheme) -> None:
     versions = ["9", "10", "239", "240", "255", "256", "65535", "65536", "9" * 19, "1" + "0" * 19, longest]
 
     assert sorted(versions, key=lambda version: key(scheme, version)) == versions
-    for earlier, later in zip(versions, versions[1:], strict=False):
+    for earlier, later in itertools.pairwise(versions):
         assert compare(scheme, earlier, later) == -1
 
 
