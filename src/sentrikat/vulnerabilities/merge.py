@@ -311,6 +311,14 @@ from staged_name s join product p on p.ecosystem = s.ecosystem and p.name = s.na
 on conflict (product_id, source, vendor, title) do update set end_of_life = excluded.end_of_life
 """
 
+_STAGED_KEYS = {
+    "staged_vulnerability": "name",
+    "staged_statement": "external_id",
+    "staged_advisory": "external_id",
+    "staged_enrichment": "vulnerability",
+    "seen": "external_id",
+}
+
 _ANALYZED_ABOVE = 20_000  # statements: a load of this size changes what the planner should know
 
 
@@ -347,7 +355,10 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
         return int(result.rowcount)
 
     create_change_tables(session)
-    for table in ("staged_vulnerability", "staged_statement", "staged_advisory", "staged_enrichment", "seen"):
+    # Fresh rows have no statistics, neither here nor in the stored tables, and a nested loop over two unindexed
+    # sides is quadratic: with indexes every plan the planner may choose is bearable.
+    for table, column in _STAGED_KEYS.items():
+        session.execute(text(f"create index on {table} ({column})"))
         session.execute(text(f"analyze {table}"))
     run(_NEW_VULNERABILITIES)
     run(_NEW_PRODUCTS)
@@ -368,6 +379,7 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
     withdrawn = run(_WITHDRAW_UNSEEN) if complete and staging.has_advisory else 0
     moved = run(_ALIASES) and _file_under_the_cve(session)
     run(_RESOLVED)
+    session.execute(text("create index on resolved_statement (advisory_id, vulnerability_id, product_id)"))
     session.execute(text("analyze resolved_statement"))
     run(_CLOSE_STATEMENTS)
     run(_CLOSE_WITHDRAWN)
@@ -429,6 +441,7 @@ def _file_under_the_cve(session: Session) -> int:
 
 def _merge_enrichments(session: Session, run: Any, *, complete: bool) -> None:
     run(_ENRICHMENTS)
+    session.execute(text("create index on resolved_enrichment (vulnerability_id, kind)"))
     session.execute(text("analyze resolved_enrichment"))
     run(_CLOSE_ENRICHMENTS)
     if complete:
