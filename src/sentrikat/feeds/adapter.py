@@ -18,9 +18,11 @@ FeedFormatError, and the caller discards the run and keeps what it had.
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -211,9 +213,9 @@ MALFORMED = (
     TypeError,
     AttributeError,
     OverflowError,
-    RecursionError,
     EOFError,  # gzip that ends early
     InvalidInput,
+    csv.Error,
     ijson.JSONError,
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -221,7 +223,8 @@ MALFORMED = (
     lzma.LZMAError,
     zlib.error,
     zstandard.ZstdError,
-    NotImplementedError,  # zipfile, for a compression method it does not know
+    struct.error,
+    RuntimeError,  # zipfile, for encryption or a compression it does not know; recursion
 )
 
 
@@ -253,7 +256,7 @@ def excerpt(raw: object) -> str:
     else:
         try:
             text = json.dumps(raw, default=str, ensure_ascii=False)
-        except (ValueError, RecursionError):
+        except (ValueError, TypeError, RecursionError):
             text = type(raw).__name__
     return text[:EXCERPT_LENGTH].replace("\x00", "\ufffd")
 

@@ -27,7 +27,7 @@ from sentrikat.feeds.adapter import (
     mostly_good,
     reading,
 )
-from sentrikat.feeds.unpacking import unpacked
+from sentrikat.feeds.unpacking import unpacked_json
 
 NAME = "debian"
 TITLE = "Debian security tracker"
@@ -70,7 +70,7 @@ def parse(document: Document) -> Iterator[Record | Quarantined]:
 
 def _advisories(document: Document) -> Iterator[Record | Quarantined]:
     packages = 0
-    with reading(document), unpacked(document) as stream:
+    with reading(document), unpacked_json(document) as stream:
         for package, flaws in ijson.kvitems(stream, "", use_float=True):
             packages += 1
             fields.short(package, "package name")

@@ -27,7 +27,7 @@ from sentrikat.feeds.adapter import (
     reading,
 )
 from sentrikat.feeds.held import refuse_older
-from sentrikat.feeds.unpacking import GIBIBYTE, unpacked
+from sentrikat.feeds.unpacking import unpacked
 
 NAME = "epss"
 TITLE = "FIRST EPSS"
@@ -39,6 +39,7 @@ PACE = timedelta(days=2)
 COMPLETE = True
 
 UNKNOWN_MODEL = "unknown"  # the first line names no model; files of 2021 have no such line at all
+LARGEST = 128 << 20  # bytes; the real file has 12 million
 _LONGEST_LINE = 400
 _DATE_IN_NAME = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -47,7 +48,7 @@ def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iter
     """Yield the scores of the day, or nothing if `state` remembers them; Conflict if they are older."""
     for url in _held(transport) or [URL]:
         if document := transport.get(url, state.of(url)):
-            with reading(document), unpacked(document, GIBIBYTE) as stream:
+            with reading(document), unpacked(document, LARGEST) as stream:
                 _, scored_on = _preamble(document, stream)
             refuse_older(document, state, scored_on=scored_on.isoformat())
             yield document.remembering(scored_on=scored_on.isoformat())
@@ -70,7 +71,7 @@ def parse(document: Document) -> Iterator[Record | Quarantined]:
 
 
 def _rows(document: Document) -> Iterator[Record | Quarantined]:
-    with reading(document), unpacked(document, GIBIBYTE) as stream:
+    with reading(document), unpacked(document, LARGEST) as stream:
         model_version, scored_on = _preamble(document, stream)
         lines = io.TextIOWrapper(stream, encoding="utf-8", newline="")
         rows = csv.reader(lines, strict=True)

@@ -34,7 +34,7 @@ from sentrikat.feeds.adapter import (
     reading,
 )
 from sentrikat.feeds.formats.scores import provider_named, score_of_vector
-from sentrikat.feeds.unpacking import unpacked
+from sentrikat.feeds.unpacking import unpacked_json
 
 NAME = "nvd"
 TITLE = "NIST National Vulnerability Database"
@@ -135,7 +135,7 @@ def _made_at(document: Document) -> datetime:
 def _head(document: Document) -> dict[str, Any]:
     """Read the fields that stand before the first list: counts and the time of making."""
     head: dict[str, Any] = {}
-    with unpacked(document) as stream:
+    with unpacked_json(document) as stream:
         key = ""
         for prefix, event, value in ijson.parse(stream, use_float=True):
             if event == "map_key" and prefix == "":
@@ -169,7 +169,7 @@ def _advisories(document: Document) -> Iterator[Record | Quarantined]:
         if "vulnerabilities" not in head:
             raise KeyError("vulnerabilities")
         announced, count = _count(head, "resultsPerPage"), 0
-        with unpacked(document) as stream:
+        with unpacked_json(document) as stream:
             for item in ijson.items(stream, "vulnerabilities.item", use_float=True):
                 count += 1
                 yield attempt(

@@ -21,6 +21,7 @@ GIBIBYTE = 1 << 30
 LARGEST_DOCUMENT = 8 * GIBIBYTE  # all of NVD is 1.5 GiB, a full OSV archive 2 GiB
 LARGEST_RECORD = 32 << 20  # the largest real OSV record has 6 MB
 MOST_RECORDS = 5_000_000
+DEEPEST_NESTING = 500
 WIDEST_WINDOW = 1 << 27  # zstd --long=27: what our bundles use, and 128 MiB of memory at most
 
 
@@ -41,6 +42,32 @@ class Limited(io.RawIOBase):
         content = self._source.read(len(buffer))
         self._left -= len(content)
         if self._left < 0:
+            raise ValueError(self._complaint)
+        buffer[: len(content)] = content
+        return len(content)
+
+
+class Shallow(io.RawIOBase):
+    """A stream of JSON that raises ValueError once more brackets are open than any real document opens.
+
+    A streaming parser keeps the path to where it is, so memory grows with the square of the depth.
+    Brackets inside texts are counted too: all of NVD's texts together leave 84 open.
+    """
+
+    def __init__(self, source: BinaryIO, name: str) -> None:
+        self._source = source
+        self._open = 0
+        self._complaint = f"{name} is nested more than {DEEPEST_NESTING} levels deep"
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Read into `buffer`."""
+        content = self._source.read(len(buffer))
+        self._open += content.count(b"[") + content.count(b"{") - content.count(b"]") - content.count(b"}")
+        if self._open > DEEPEST_NESTING:
             raise ValueError(self._complaint)
         buffer[: len(content)] = content
         return len(content)
@@ -67,6 +94,13 @@ def unpacked(document: Document, limit: int = LARGEST_DOCUMENT) -> Iterator[Bina
             yield limited(cast(BinaryIO, reader), limit, document.name)
         else:
             yield limited(packed, limit, document.name)
+
+
+@contextmanager
+def unpacked_json(document: Document) -> Iterator[BinaryIO]:
+    """Open a large JSON document for a streaming parser."""
+    with unpacked(document) as plain:
+        yield cast(BinaryIO, io.BufferedReader(Shallow(plain, document.name), 1 << 16))
 
 
 def json_files(document: Document) -> Iterator[tuple[str, bytes]]:

@@ -145,6 +145,9 @@ def decoded(content: bytes) -> Manifest:
         version = manifest.get("version")
         if version != VERSION or isinstance(version, bool):
             raise ValueError(f"it has format version {version}, and this server reads {VERSION}")
+        for name in ("documents", "attributions"):
+            if name not in manifest:
+                raise ValueError(f"{name} is missing")
         documents = tuple(_decoded_entry(one) for one in fields.objects(manifest, "documents"))
         if len(documents) > MOST_DOCUMENTS:
             raise ValueError(f"it lists more than {MOST_DOCUMENTS:,} documents")

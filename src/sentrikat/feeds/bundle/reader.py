@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -41,7 +42,9 @@ _BROKEN = (
     EOFError,
     KeyError,
     ValueError,
-    NotImplementedError,
+    OverflowError,
+    struct.error,
+    RuntimeError,  # zipfile, for an encrypted member or a compression it does not know
 )
 
 

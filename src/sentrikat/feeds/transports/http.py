@@ -30,7 +30,6 @@ from sentrikat.feeds.transports.spool import spooled
 LARGEST_DOWNLOAD = 4 << 30  # bytes as they arrive and as they unpack; the largest real one has 0.5 GiB
 LONGEST_WAIT_SECONDS = 120.0  # a server that asks for more is asked again at the next run
 PATIENCE_SECONDS = 900.0  # for all attempts together
-_CHUNK = 1 << 18
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PACKED = (".gz", ".zip", ".zst", ".bz2", ".xz", ".tgz")
 
@@ -168,8 +167,10 @@ class HttpTransport:
         if status == 416:
             download.start_over()
             raise _RefusalError(status, None)
-        if status in _TRY_AGAIN:
-            raise _RefusalError(status, self._retry_after(response))
+        wait_seconds = self._retry_after(response)
+        # A 403 that says when to come back is a limit; one that does not is an answer.
+        if status in _TRY_AGAIN or (status == 403 and wait_seconds is not None):
+            raise _RefusalError(status, wait_seconds)
         if status not in (200, 206):
             reason = response.headers.get("message") or response.reason_phrase
             raise _unavailable(url, f"the server answered {status} {reason}".strip(), status=status)
@@ -183,7 +184,9 @@ class HttpTransport:
         download.encoding = response.headers.get("Content-Encoding", "").lower()
         with download.path.open("ab") as file:
             total = file.tell()
-            for chunk in response.iter_raw(_CHUNK):
+            for (
+                chunk
+            ) in response.iter_raw():  # as they come: a chunk being filled is lost when the line breaks
                 total += len(chunk)
                 if total > self.largest:
                     raise _unavailable(url, f"it is larger than {self.largest:,} bytes")
