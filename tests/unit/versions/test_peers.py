@@ -22,7 +22,7 @@ from sentrikat.domain.versions import Scheme, compare, key
 from tests.unit.versions import peers
 from tests.unit.versions.made_versions import pairs
 
-WANTED = int(os.environ.get("PROOF_PAIRS", "10000"))
+WANTED = int(os.environ.get("PROOF_PAIRS", "4000"))
 
 
 @dataclass(frozen=True)
@@ -210,11 +210,8 @@ def answered(comparison: Comparison) -> list[tuple[str, str, int]]:
 @pytest.mark.parametrize(
     "comparison", COMPARISONS, ids=lambda comparison: f"{comparison.scheme}, {comparison.name}"
 )
-def test_our_order_is_the_peers(
-    comparison: Comparison, record_property: Callable[[str, object], None]
-) -> None:
+def test_our_order_is_the_peers(comparison: Comparison) -> None:
     found = answered(comparison)
-    record_property("pairs", len(found))
 
     def ours(left: str, right: str) -> tuple[int, int]:
         a, b = key(comparison.scheme, left), key(comparison.scheme, right)

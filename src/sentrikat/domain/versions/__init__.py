@@ -7,6 +7,7 @@ versions as plain bytes. A version its scheme cannot order has no key: InvalidVe
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, Protocol
 
 from sentrikat.domain.versions import (
@@ -70,10 +71,11 @@ _RULES: Final[dict[Scheme, _Rules]] = {
 
 
 def compare(scheme: Scheme, left: str, right: str) -> int:
-    """Give -1, 0 or 1 as `left` is older than, equal to or newer than `right`."""
+    """Give -1, 0 or 1 as `left` is older than, equal to or newer than `right`; InvalidVersion as in `key`."""
     return _RULES[scheme].compare(left, right)
 
 
+@lru_cache(maxsize=1 << 16)  # NVD names 106,000 distinct versions two million times; some 15 MB when full
 def key(scheme: Scheme, version: str) -> bytes:
-    """Give the bytes that sort like `version` does in `scheme`."""
+    """Give the bytes that sort like `version` does in `scheme`; InvalidVersion when it cannot be ordered."""
     return _RULES[scheme].key(version)
