@@ -7,22 +7,147 @@ continued by the next one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
+from sentrikat.demo import demo_reports
+from sentrikat.domain.permissions import Caller, Permission
+from sentrikat.feeds.bundle.reader import BundleReader
+from sentrikat.feeds.registry import FEEDS
+from sentrikat.feeds.snapshot import PATH as SNAPSHOT
+from sentrikat.feeds.transports.bundle import BundleTransport
+from sentrikat.identity.accounts import FIRST_LOGIN, create_first_administrator
+from sentrikat.identity.organizations import create_organization
+from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.settings import Settings
+from sentrikat.inventory.host import scan_host
+from sentrikat.inventory.host.report import report_body
+from sentrikat.inventory.receipts import accept
+from sentrikat.reactions import after_merge, run_ingest
+from sentrikat.vulnerabilities.merge import Merged
+from sentrikat.vulnerabilities.run import run_feed
 
-Step = Callable[[Database, Settings, Console], None]
-
-# In this order, at every installation's first start.
-STEPS: list[Step] = []
-
-# Besides, unless `--no-demo` was said.
-DEMO_STEPS: list[Step] = []
+# The command line acts for the installation itself.
+INSTALLATION = Caller(0, "system", frozenset({Permission.INSTALLATION_MANAGE}))
 
 
-def first_start(database: Database, settings: Settings, console: Console, *, demo: bool) -> None:
+def first_start(database: Database, settings: Settings, console: Console, *, demo: bool) -> None:  # noqa: ARG001
     """Do what has not been done yet."""
-    for step in [*STEPS, *(DEMO_STEPS if demo else [])]:
-        step(database, settings, console)
+    _administrator(database, console)
+    organization_id = _organization(database, demo=demo)
+    _snapshot(database, console)
+    _this_host(database, organization_id, console)
+    if demo:
+        _demo(database, organization_id, console)
+
+
+def _administrator(database: Database, console: Console) -> None:
+    with database.as_system() as session:
+        password = create_first_administrator(session, now=_now())
+    if password is not None:
+        console.print(f"First account: [bold]{FIRST_LOGIN}[/], password [bold]{password}[/] (shown only now)")
+
+
+def _organization(database: Database, *, demo: bool) -> int:
+    """Make the first organization, unless there is one; the one without real data is called Demo."""
+    with database.as_system() as session:
+        known = session.scalar(text("select min(id) from organization"))
+        if known is not None:
+            return int(known)
+        name, slug = ("Demo", "demo") if demo else ("Main", "main")
+        return create_organization(session, INSTALLATION, name=name, slug=slug, now=_now()).id
+
+
+def _snapshot(database: Database, console: Console) -> None:
+    """Import the shipped snapshot, feed by feed; a feed that has data already is left alone."""
+    clock = SystemClock()
+    with database.as_system() as session:
+        loaded = set(session.scalars(text("select name from feed where last_success_at is not null")))
+    if not SNAPSHOT.is_file():
+        console.print("Feeds: no snapshot in this build; the first refresh brings everything.")
+        return
+    with BundleReader(SNAPSHOT) as reader:
+        held = {one.feed for one in reader.manifest.documents} - loaded
+        chosen = [one for one in FEEDS if one.name in held]
+        if not chosen:
+            return
+        console.print(
+            f"Loading the shipped snapshot of the feeds, made on {reader.manifest.made_at:%d %B %Y}."
+        )
+
+        def after(session: Session, merged: Merged) -> None:
+            after_merge(session, merged, now=clock.now())
+
+        columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console) as bar:
+            feeds = bar.add_task("feeds", total=len(chosen))
+            for one in chosen:
+                records = bar.add_task(one.title, total=None)
+                report = run_feed(
+                    database,
+                    one,
+                    BundleTransport(reader, one.name),
+                    clock,
+                    transport_kind="bundle",
+                    after=after,
+                    progress=lambda count, task=records: bar.advance(task, count),  # type: ignore[misc]
+                )
+                bar.update(records, total=report.records or 1, completed=report.records or 1)
+                bar.advance(feeds)
+                if report.error is not None:
+                    bar.console.print(f"  {one.title} was not loaded: {report.error}", markup=False)
+
+
+def _this_host(database: Database, organization_id: int, console: Console) -> None:
+    with database.as_system() as session:
+        if session.scalar(text("select exists (select from asset)")):
+            return
+    found = scan_host(collected_at=_now())
+    for warning in found.warnings:
+        console.print(f"This host: not looked at: {warning}", markup=False)
+    inventory = found.inventory
+    _take_in(database, organization_id, report_body(inventory), exposure=None)
+    console.print(f"This host: {inventory.hostname}, {len(inventory.software)} packages")
+
+
+def _demo(database: Database, organization_id: int, console: Console) -> None:
+    with database.as_system() as session:
+        is_demo = session.scalar(
+            text("select slug = 'demo' from organization where id = :id"), {"id": organization_id}
+        )
+    if not is_demo:
+        return
+    count = 0
+    for report in demo_reports(_now()):
+        count += _take_in(database, organization_id, report.body, exposure=report.exposure)
+    if count:
+        console.print(f"Demo: {count} sample machines")
+
+
+def _take_in(database: Database, organization_id: int, body: bytes, *, exposure: str | None) -> bool:
+    """Take a report in at once, as the worker would; give whether it was new."""
+    with database.as_system() as session:
+        receipt = accept(session, organization_id, body, now=_now())
+        if receipt.processed_at is not None:
+            return False
+        receipt_id = receipt.id
+    run_ingest(database, receipt_id=receipt_id)
+    if exposure is not None:
+        with database.as_system() as session:
+            session.execute(
+                text(
+                    "update asset set exposure = :exposure"
+                    " where id = (select asset_id from receipt where id = :receipt_id)"
+                ),
+                {"exposure": exposure, "receipt_id": receipt_id},
+            )
+    return True
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -65,7 +65,9 @@ scope as (
         | ((round(coalesce(epss, 0)::numeric * 100000)::bigint) << 25)
         | ((round(coalesce(cvss_score, 5)::numeric * 10)::bigint) << 18)
         | ((criticality::bigint) << 15)
-        | coalesce(least(greatest(32767 - (due_on - date '2010-01-01'), 1), 32767), 0)::bigint as new_priority
+        -- Without the case, greatest() would take no due date for the latest one: it ignores nulls.
+        | (case when due_on is null then 0
+            else least(greatest(32767 - (due_on - date '2010-01-01'), 1), 32767) end)::bigint as new_priority
     from priced
 ), moved as (
     update finding f set policy = p.new_policy, outcome = p.new_outcome, due_at = p.new_due_at,
@@ -89,12 +91,7 @@ _BECAME_EXPLOITED = """
 insert into event (organization_id, at, kind, vulnerability_id, count)
 select f.organization_id, :now, 'became_exploited', f.vulnerability_id, count(*)
 from finding f
-join enrichment e on e.vulnerability_id = f.vulnerability_id and e.kind = 'kev' and e.valid_to is null
-    and e.valid_from = :now
-where f.closed_at is null and f.vulnerability_id in (select vulnerability_id from changed_enrichment)
-  and not exists (
-    select from enrichment before where before.vulnerability_id = e.vulnerability_id and before.kind = 'kev'
-      and before.valid_to = :now)
+where f.closed_at is null and f.vulnerability_id in (select vulnerability_id from newly_exploited)
 group by f.organization_id, f.vulnerability_id
 """
 
