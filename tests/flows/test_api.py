@@ -1,0 +1,333 @@
+"""The API as a program sees it: every answer is held against the model that describes it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from pydantic import BaseModel
+from sqlalchemy import text
+
+from sentrikat.api import assets, audit, feeds, keys, me, reports
+from sentrikat.api.problems import Problem
+from sentrikat.domain.permissions import KEY_SCOPES, Permission
+from sentrikat.infra.clock import FrozenClock
+from sentrikat.infra.database import Database
+from tests.flows.estate import DEBIAN_12, WEB_03, Estate, key, session_of
+
+
+def held(answer: Response, model: type[BaseModel], status: int = 200) -> dict[str, Any]:
+    """The answer's JSON, once it fits its model."""
+    assert answer.status_code == status, answer.text
+    model.model_validate(answer.json())
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def problem(answer: Response, status: int) -> dict[str, Any]:
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    return held(answer, Problem, status)
+
+
+@pytest.fixture
+def api(client: TestClient, database: Database, clock: FrozenClock, estate: Estate) -> TestClient:
+    """A program with a key for everything a key can do."""
+    made = key(database, clock, estate, *KEY_SCOPES)
+    client.headers["Authorization"] = f"Bearer {made.secret}"
+    return client
+
+
+def a_report(hostname: str = "new-01", **changes: object) -> dict[str, Any]:
+    return {
+        "report_id": f"report-of-{hostname}",
+        "agent_id": f"agent-{hostname}",
+        "hostname": hostname,
+        "os": DEBIAN_12,
+        "collected_at": "2026-06-02T11:00:00Z",
+        "complete": True,
+        "software": WEB_03,
+        **changes,
+    }
+
+
+def test_a_report_is_received_kept_and_queued(api: TestClient, database: Database) -> None:
+    first = api.post("/api/v1/agent/reports", json=a_report())
+    again = api.post("/api/v1/agent/reports", json=a_report())
+
+    receipt = held(first, reports.ReceiptAnswer, 202)
+    assert receipt["status"] == "received"
+    assert held(again, reports.ReceiptAnswer, 202)["id"] == receipt["id"]
+    assert held(api.get(first.headers["Location"]), reports.ReceiptAnswer)["report_id"] == "report-of-new-01"
+    with database.engine.connect() as connection:
+        queued = "select count(*) from procrastinate_jobs where task_name like '%ingest_report' and (args->>'receipt_id')::int = :id"
+        assert connection.execute(text(queued), {"id": receipt["id"]}).scalar_one() == 1
+
+
+def test_other_content_under_a_known_report_id_is_a_conflict(api: TestClient) -> None:
+    api.post("/api/v1/agent/reports", json=a_report())
+
+    answer = api.post("/api/v1/agent/reports", json=a_report(software=[]))
+
+    assert problem(answer, 409)["code"] == "report_id_reused"
+
+
+def test_a_report_may_be_compressed(api: TestClient) -> None:
+    body = gzip.compress(json.dumps(a_report("packed-01")).encode())
+
+    answer = api.post("/api/v1/agent/reports", content=body, headers={"Content-Encoding": "gzip"})
+
+    held(answer, reports.ReceiptAnswer, 202)
+
+
+def test_a_cyclonedx_document_is_filed_under_the_host_that_is_named(api: TestClient) -> None:
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "components": [
+            {"type": "library", "name": "django", "version": "4.2", "purl": "pkg:pypi/django@4.2"}
+        ],
+    }
+    answer = api.post(
+        "/api/v1/agent/reports?asset=shop",
+        content=json.dumps(document),
+        headers={"Content-Type": "application/vnd.cyclonedx+json"},
+    )
+
+    receipt = held(answer, reports.ReceiptAnswer, 202)
+    assert (receipt["form"], receipt["asset_hint"]) == ("cyclonedx", "shop")
+
+
+BOMB = gzip.compress(bytes(40 * 1024 * 1024))
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        (b"{", {}, 422, None),  # cut off
+        (b"\xff\xfe", {}, 422, None),  # not UTF-8
+        (b"", {}, 422, None),
+        (b"[]", {}, 422, None),
+        (json.dumps(a_report(complete="yes")).encode(), {}, 422, None),  # wrong type
+        (json.dumps({**a_report(), "surprise": 1}).encode(), {}, 422, None),  # unknown field
+        (BOMB, {"Content-Encoding": "gzip"}, 413, "too_large"),  # 40 kB that unpack to 40 MB
+        (BOMB[:5000], {"Content-Encoding": "gzip"}, 400, "truncated"),
+        (b"not gzip", {"Content-Encoding": "gzip"}, 400, "bad_gzip"),
+        (b"{}", {"Content-Encoding": "br"}, 415, "unsupported_media_type"),
+        (b"<bom/>", {"Content-Type": "application/vnd.cyclonedx+xml"}, 415, "unsupported_media_type"),
+        (bytes(21 * 1024 * 1024), {}, 413, "too_large"),
+    ],
+)
+def test_a_bad_report_is_refused_and_nothing_is_kept(
+    api: TestClient, database: Database, body: bytes, headers: dict[str, str], status: int, code: str | None
+) -> None:
+    with database.as_system() as session:
+        before = session.execute(text("select count(*) from receipt")).scalar_one()
+
+    answer = api.post("/api/v1/agent/reports", content=body, headers=headers)
+
+    if status == 422 and answer.status_code == 400:
+        status = 400  # bytes that are no JSON at all
+    said = problem(answer, status)
+    assert code is None or said["code"] == code
+    assert said["hint"]
+    with database.as_system() as session:
+        assert session.execute(text("select count(*) from receipt")).scalar_one() == before
+
+
+def test_any_other_body_has_a_smaller_limit(api: TestClient, estate: Estate) -> None:
+    url = f"/api/v1/assets/{estate.assets['web-03']}"
+
+    answer = api.patch(
+        url, content=b'{"exposure":"' + bytes(2 * 1024 * 1024), headers={"Content-Type": "application/json"}
+    )
+
+    assert problem(answer, 413)["code"] == "too_large"
+
+
+def test_assets_are_listed_page_by_page(api: TestClient) -> None:
+    seen: list[str] = []
+    url = "/api/v1/assets?limit=1"
+    for _ in range(10):
+        answer = held(api.get(url), assets.Assets)
+        seen += [asset["hostname"] for asset in answer["items"]]
+        if answer["next_cursor"] is None:
+            break
+        url = f"/api/v1/assets?limit=1&cursor={answer['next_cursor']}"
+
+    assert seen == sorted(seen)
+    assert len(seen) == 3
+    assert "theirs" not in seen
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=201",  # more than a page holds
+        "limit=0",
+        "cursor=AAAA",
+        "cursor=" + "A" * 1001,
+        "surprise=1",
+        "exposure=somewhat",
+    ],
+)
+def test_a_list_cannot_be_asked_for_more_than_it_gives(api: TestClient, query: str) -> None:
+    answer = api.get(f"/api/v1/assets?{query}")
+
+    assert problem(answer, answer.status_code)["fields"]
+    assert answer.status_code in {400, 422}
+
+
+def test_a_cursor_of_another_list_is_refused(api: TestClient) -> None:
+    cursor = held(api.get("/api/v1/assets?limit=1"), assets.Assets)["next_cursor"]
+
+    assert problem(api.get(f"/api/v1/receipts?cursor={cursor}"), 400)["code"] == "bad_cursor"
+
+
+def test_software_and_receipts_of_an_asset(api: TestClient, estate: Estate) -> None:
+    asset = estate.assets["web-03"]
+
+    found = held(api.get(f"/api/v1/assets/{asset}/software"), assets.Software)["items"]
+    received = held(api.get(f"/api/v1/receipts?asset={asset}"), reports.Receipts)["items"]
+
+    openssl = next(row for row in found if row["name"] == "openssl")
+    assert openssl["binaries"] == ["libssl3"]
+    assert {row["identified"] for row in found} == {"identified", "unidentified"}
+    assert [row["status"] for row in received] == ["processed"]
+
+
+def test_exposure_is_changed_deadlines_follow_and_the_log_says_so(
+    api: TestClient, database: Database, estate: Estate
+) -> None:
+    asset = estate.assets["web-03"]
+    due = text("select min(due_at) from finding where asset_id = :asset")
+    with database.as_system() as session:
+        before = session.execute(due, {"asset": asset}).scalar_one()
+
+    change = api.patch(f"/api/v1/assets/{asset}", json={"exposure": "internal"})
+    answer = held(change, assets.AssetAnswer)
+
+    assert answer["exposure"] == "internal"
+    log = held(api.get("/api/v1/audit"), audit.Entries)["items"]
+    assert log[0]["action"] == "asset.changed"
+    assert log[0]["detail"]["exposure"] == ["unknown", "internal"]
+    assert held(api.get("/api/v1/audit/verification"), audit.Verification)["holds"]
+    with database.as_system() as session:
+        assert session.execute(due, {"asset": asset}).scalar_one() >= before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},  # nothing
+        {"exposure": "somewhat"},
+        {"criticality": 5},
+        {"criticality": "2"},  # a number as text
+        {"hostname": "other"},  # not for people to say
+        [],
+    ],
+)
+def test_a_change_that_means_nothing_is_refused(api: TestClient, estate: Estate, change: object) -> None:
+    problem(api.patch(f"/api/v1/assets/{estate.assets['web-03']}", json=change), 422)
+
+
+def test_bad_json_is_named(api: TestClient, estate: Estate) -> None:
+    answer = api.patch(
+        f"/api/v1/assets/{estate.assets['web-03']}",
+        content=b"{",
+        headers={"Content-Type": "application/json"},
+    )
+
+    assert problem(answer, 400)["code"] == "bad_json"
+
+
+def test_every_feed_is_listed_loaded_or_not(api: TestClient) -> None:
+    found = {row["name"]: row["state"] for row in held(api.get("/api/v1/feeds"), feeds.Feeds)["items"]}
+
+    assert found["kev"] == "fresh"
+    assert found["osv"] == "never loaded"
+
+
+def test_keys_are_made_listed_and_revoked(
+    client: TestClient, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "administrator"))
+    token = held(client.get("/api/v1/me"), me.Me)["csrf_token"]
+    headers = {"X-CSRF-Token": token}
+    wanted = {
+        "name": "agents",
+        "scopes": ["agent:report"],
+        "expires_at": (clock.now() + timedelta(days=1)).isoformat(),
+    }
+
+    made = held(client.post("/api/v1/api-keys", json=wanted, headers=headers), keys.MadeKey, 201)
+    listed = held(client.get("/api/v1/api-keys"), keys.Keys)["items"]
+    assert made["key"] not in json.dumps(listed)
+    assert listed[0]["prefix"] == made["prefix"]
+
+    mine = {"Authorization": f"Bearer {made['key']}"}
+    held(client.post("/api/v1/agent/reports", json=a_report(), headers=mine), reports.ReceiptAnswer, 202)
+    assert problem(client.get("/api/v1/assets", headers=mine), 403)["code"] == "key_scope"
+
+    assert client.delete(f"/api/v1/api-keys/{made['id']}", headers=headers).status_code == 204
+    assert problem(client.get("/api/v1/me", headers=mine), 401)["code"] == "key_revoked"
+
+
+def test_a_cookie_alone_changes_nothing(
+    client: TestClient, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "administrator"))
+    url = f"/api/v1/assets/{estate.assets['web-03']}"
+
+    answers = [
+        client.patch(url, json={"exposure": "public"}),
+        client.patch(url, json={"exposure": "public"}, headers={"X-CSRF-Token": "guess"}),
+    ]
+
+    assert [problem(answer, 403)["code"] for answer in answers] == ["csrf", "csrf"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, "key_missing"),
+        ({"Authorization": "Bearer "}, "key_malformed"),
+        ({"Authorization": "Basic YTpi"}, "key_malformed"),
+        ({"Authorization": "Bearer sk_aaaaaaaaaa_" + "A" * 43}, "key_unknown"),
+        ({"Cookie": "sentrikat_session=guess"}, "session_ended"),
+    ],
+)
+def test_each_way_of_not_being_let_in_says_which(
+    client: TestClient, headers: dict[str, str], code: str
+) -> None:
+    answer = client.get("/api/v1/me", headers=headers)
+
+    assert problem(answer, 401)["code"] == code
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_health_needs_nobody(client: TestClient) -> None:
+    assert client.get("/api/v1/health/live").json() == {"status": "ok"}
+    assert client.get("/api/v1/health/ready").json() == {"status": "ok"}
+    assert client.get("/healthz").status_code == 200
+
+
+def test_an_unknown_address_and_a_wrong_method_are_problems(client: TestClient) -> None:
+    assert problem(client.get("/api/v1/nothing"), 404)["code"] == "not_found"
+    assert problem(client.delete("/api/v1/health/live"), 405)["code"] == "method_not_allowed"
+
+
+def test_a_key_acts_only_where_it_is_from(
+    client: TestClient, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    made = key(database, clock, estate, Permission.INVENTORY_READ, organization_id=estate.other)
+    headers = {"Authorization": f"Bearer {made.secret}"}
+
+    found = held(client.get("/api/v1/assets", headers=headers), assets.Assets)["items"]
+
+    assert [row["hostname"] for row in found] == ["theirs"]
+    problem(client.get(f"/api/v1/assets/{estate.assets['web-03']}", headers=headers), 404)
