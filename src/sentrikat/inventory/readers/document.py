@@ -19,6 +19,7 @@ MAX_PROBLEMS = 20  # of one document; the first ones say what is wrong
 # JSON text has C0 characters only as escapes; PostgreSQL stores no NUL, and the rest name nothing.
 CONTROL = re.compile("[\x00-\x1f]")
 _ESCAPED_CONTROL = re.compile(rb"\\[bfnrtu]")
+_CONTAINERS = frozenset({dict, list})
 _AFTER_KEY = re.compile(rb'"\s*:')
 
 
@@ -123,11 +124,12 @@ def _count_keys(document: dict[str, Any], what: str) -> int:
     for _ in range(MAX_DEPTH):
         below: list[Any] = []
         for value in level:
+            inside = value
             if type(value) is dict:
                 count += len(value)
-                below.extend(v for v in value.values() if type(v) is dict or type(v) is list)
-            else:
-                below.extend(v for v in value if type(v) is dict or type(v) is list)
+                inside = value.values()
+            if not _CONTAINERS.isdisjoint(map(type, inside)):
+                below.extend(v for v in inside if type(v) in _CONTAINERS)
         if not below:
             return count
         level = below
