@@ -1,0 +1,63 @@
+"""The frame of the command line: exit statuses, messages, the database it finds."""
+
+from __future__ import annotations
+
+import pytest
+
+from sentrikat.cli import run
+from sentrikat.infra.database import Database
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("sentrikat ")
+
+
+def test_a_wrong_command_line_has_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["migrate", "--no-such-option"]) == 2
+    assert "--no-such-option" in capsys.readouterr().err
+
+
+def test_an_expected_error_is_a_message_with_what_to_do_and_no_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SENTRIKAT_DATABASE_URL", "mysql://db/x")
+    assert run(["migrate"]) == 1
+    said = capsys.readouterr().err
+    assert "not in mysql" in said
+    assert "postgresql://user:password@host:5432/name" in said
+    assert "Traceback" not in said
+
+
+@pytest.fixture
+def _external(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTRIKAT_DATABASE_URL", database.url)
+
+
+@pytest.mark.usefixtures("_external")
+def test_a_migrated_database_lacks_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["migrate", "--check"]) == 0
+    assert "up to date" in capsys.readouterr().out
+
+
+def test_an_empty_database_lacks_everything(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SENTRIKAT_DATABASE_URL", empty_database_url)
+    assert run(["migrate", "--check"]) == 1
+    assert "missing: pre_0001" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_external")
+def test_the_doctor_finds_a_tenant_table_left_open(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("create table left_open (organization_id bigint)")
+        connection.exec_driver_sql("grant select on left_open to sentrikat_application")
+    try:
+        assert run(["doctor"]) == 1
+        assert "row-level security is off for left_open" in capsys.readouterr().out
+    finally:
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("drop table left_open")
