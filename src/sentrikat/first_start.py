@@ -123,7 +123,7 @@ def _demo(database: Database, organization_id: int, console: Console) -> None:
     if not is_demo:
         return
     count = 0
-    for report in demo_reports(_now()):
+    for report in demo_reports():
         count += _take_in(database, organization_id, report.body, exposure=report.exposure)
     if count:
         console.print(f"Demo: {count} sample machines")
