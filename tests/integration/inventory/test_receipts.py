@@ -109,7 +109,7 @@ def test_an_sbom_is_filed_under_its_subject_and_says_what_it_left_out(estate: Es
 
     assert estate.installed(result.asset_id) == {"django": "4.2.1"}
     assert estate.rows("select hostname from asset") == [("shop",)]
-    assert estate.receipt(receipt_id)[1] == "1 files were left out"
+    assert estate.receipt(receipt_id)[1] == "files left out: 1"
 
 
 def test_one_sbom_filed_under_two_names_is_two_assets(estate: Estate) -> None:

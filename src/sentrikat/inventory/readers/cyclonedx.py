@@ -64,7 +64,7 @@ def inventory_of(
         if kind == "operating-system" and (system is None or system.name is None):
             system = _system(component, path, problems)
         elif left := _left_out(component):
-            remarks.counts[f"{left} were left out"] += 1
+            remarks.counts[f"{left} left out"] += 1
         elif (stated := _stated(component, path, problems)) is not None and (
             # The subject counts as installed software only if it can be recognized as such.
             component is not subject or stated.purl or stated.cpe

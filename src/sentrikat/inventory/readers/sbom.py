@@ -73,7 +73,7 @@ class Remarks:
 
     def lines(self) -> tuple[str, ...]:
         """Give one line per remark."""
-        return tuple(f"{count} {what}" for what, count in self.counts.items())
+        return tuple(f"{what}: {count}" for what, count in self.counts.items())
 
 
 def text_of(
@@ -116,7 +116,7 @@ def package_of(stated: Stated, remarks: Remarks) -> Package:
         try:
             said = purl.parse(stated.purl)
         except InvalidName:
-            remarks.counts["package URLs could not be read; their packages are kept by name"] += 1
+            remarks.counts["package URLs that could not be read, whose packages are kept by name"] += 1
             stated.purl = None
     if said is None:
         kind = "cpe" if stated.cpe else "application"

@@ -69,7 +69,7 @@ def _read_2(document: dict[str, Any], body: bytes, hostname: str | None) -> tupl
             system = system or system_of(name, package_version)
             continue
         if isinstance(purpose, str) and purpose in _NOT_INSTALLED:
-            remarks.counts[f"{_NOT_INSTALLED[purpose]} were left out"] += 1
+            remarks.counts[f"{_NOT_INSTALLED[purpose]} left out"] += 1
             continue
         purl, cpe = _references_2(entry.get("externalRefs"), path, problems)
         supplier = _said(text_of(entry, "supplier", path, problems))
@@ -116,7 +116,7 @@ def _read_3(document: dict[str, Any], body: bytes, hostname: str | None) -> tupl
         elif kind in ("SpdxDocument", "software_Sbom"):
             named = named or text_of(element, "name", path, problems)
         elif kind == "software_File":
-            remarks.counts["files were left out"] += 1
+            remarks.counts["files left out"] += 1
         elif kind == "software_Package":
             name = text_of(element, "name", path, problems)
             if name is None:
@@ -128,7 +128,7 @@ def _read_3(document: dict[str, Any], body: bytes, hostname: str | None) -> tupl
             if purpose == "operatingSystem":
                 system = system or system_of(name, version)
             elif isinstance(purpose, str) and purpose in _NOT_INSTALLED:
-                remarks.counts[f"{_NOT_INSTALLED[purpose]} were left out"] += 1
+                remarks.counts[f"{_NOT_INSTALLED[purpose]} left out"] += 1
             else:
                 purl, cpe = _identifiers_3(element, path, problems)
                 packages.append(package_of(Stated(name, version, purl=purl, cpe=cpe), remarks))
