@@ -120,7 +120,7 @@ class Installed:
 # os-release IDs whose advisories are made per major release.
 MAJOR_RELEASES = frozenset({"debian", "rhel", "centos", "almalinux", "rocky", "ol", "amzn", "azurelinux", "mariner"})
 # Distributions without releases: one stream of advisories.
-ROLLING = frozenset({"wolfi", "chainguard", "arch"})
+ROLLING = frozenset({"wolfi", "chainguard", "arch", "opensuse-tumbleweed"})
 # Other spellings of the same os-release ID that reports and purls use.
 SAME_DISTRIBUTION = {
     "redhat": "rhel",

@@ -33,7 +33,7 @@ join affected_range r on r.product_id = cp.product_id and r.valid_to is null
     and cp.version_key >= r.lo and (r.hi is null or cp.version_key < r.hi) {pair}
 join component c on c.id = cp.component_id
 where cp.judged
-  and (r.module is null or r.module = split_part(c.module, ':', 1) || ':' || split_part(c.module, ':', 2))
+  and (r.module is null or r.module = array_to_string((string_to_array(c.module, ':'))[1:2], ':'))
   and (r.target_id is null or not exists (
         select from target_exclusion x where x.context = cp.context and x.target_id = r.target_id))
 """
@@ -71,7 +71,7 @@ where not exists (
     where (k.rank > 0 or not k.described)
       and cp.component_id = k.component_id and cp.judged
       and (not k.described or r.rank < k.rank)
-      and (r.module is null or r.module = split_part(c.module, ':', 1) || ':' || split_part(c.module, ':', 2))
+      and (r.module is null or r.module = array_to_string((string_to_array(c.module, ':'))[1:2], ':'))
       and (r.target_id is null or not exists (
             select from target_exclusion x where x.context = cp.context and x.target_id = r.target_id)))
 """

@@ -185,7 +185,7 @@ class Scanner:
             (
                 (number, ids[one.product], one.version_key, one.context, one.judged)
                 for number, (_, found, _) in identified.items()
-                for one in {each.product: each for each in found}.values()
+                for one in found
                 if one.product in ids
             ),
         )

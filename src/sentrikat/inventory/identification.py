@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from sentrikat.domain.advisory import Product
 from sentrikat.domain.inventory import APPLICATION_KINDS, DISTRIBUTION_KINDS, Component
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.identity import declared_identities, declared_products
@@ -59,6 +60,11 @@ def identify_component(
     found = declared_identities(component, os_family)
     if not any(one.judged for one in found) and index is not None and needs_title(component):
         found.extend(index.identities(component, os_family))
+    # A product named twice counts once, by the first name: what a component declares before what it is called.
+    unique: dict[Product, Identity] = {}
+    for one in found:
+        unique.setdefault(one.product, one)
+    found = list(unique.values())
     return found, _state(component, found, covered)
 
 
@@ -94,6 +100,8 @@ def _family(component: Component) -> str:
 def _state(component: Component, found: list[Identity], covered: frozenset[str]) -> str:
     judged = [one for one in found if one.judged]
     if component.kind in DISTRIBUTION_KINDS:
+        if component.namespace and not judged:
+            return "no_version"  # none was given, or none that its scheme can order
         if not component.namespace or not any(one.product.ecosystem in covered for one in judged):
             return "unsupported" if component.version else "no_version"
         return "identified"
@@ -116,11 +124,7 @@ def _store(session: Session, identities: dict[int, list[Identity]]) -> None:
 
     def rows() -> Iterable[tuple[object, ...]]:
         for component_id, found in identities.items():
-            seen = set()
             for one in found:
-                if one.product in seen:
-                    continue
-                seen.add(one.product)
                 product_id = ids[(one.product.ecosystem, one.product.name)]
                 yield (
                     component_id,

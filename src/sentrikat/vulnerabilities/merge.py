@@ -5,6 +5,7 @@ What changed is left in temporary tables for the rest of the transaction, so tha
     changed_statement (product_id, vulnerability_id)   statements came, went or changed
     changed_enrichment (vulnerability_id)              exploited, likelihood, decision points or score moved
     changed_ecosystem (name)                           first statements about a release or language ecosystem
+    newly_exploited (vulnerability_id)                 in a catalog of exploited flaws now, in none before
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ CHANGE_TABLES = (
     "create temporary table changed_statement (product_id bigint, vulnerability_id bigint) on commit drop",
     "create temporary table changed_enrichment (vulnerability_id bigint) on commit drop",
     "create temporary table changed_ecosystem (name text) on commit drop",
+    "create temporary table newly_exploited (vulnerability_id bigint) on commit drop",
 )
 
 _NEW_VULNERABILITIES = """
@@ -276,6 +278,12 @@ with made as (
 insert into changed_enrichment select vulnerability_id from made
 """
 
+_NEWLY_EXPLOITED = """
+insert into newly_exploited
+select n.vulnerability_id from resolved_enrichment n join vulnerability v on v.id = n.vulnerability_id
+where n.kind = 'kev' and v.exploited_since is null
+"""
+
 _PROJECT_KEV = """
 update vulnerability v set
     exploited_since = (k.fact->>'since')::date, exploited_due = (k.fact->>'due')::date,
@@ -448,6 +456,7 @@ def _merge_enrichments(session: Session, run: Any, *, complete: bool) -> None:
         run(_CLOSE_MISSING_ENRICHMENTS)
     run(_INSERT_ENRICHMENTS)
     session.execute(text("analyze changed_enrichment"))
+    run(_NEWLY_EXPLOITED)
     run(_PROJECT_KEV)
     run(_PROJECT_EPSS)
     run(_PROJECT_SSVC)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sentrikat.domain.advisory import Condition, Product, Term, TermGroup
+from sentrikat.domain.errors import InvalidVersion
 from sentrikat.domain.ranges import bounds
 
 
@@ -28,7 +29,10 @@ class Platform:
             return False
         if term.versions is None:
             return True
-        low, high = bounds(term.versions)
+        try:
+            low, high = bounds(term.versions)
+        except InvalidVersion:
+            return True  # bounds nobody can order: a condition too wide shows too much, not too little
         return any(low <= key and (high is None or key < high) for key in keys)
 
 

@@ -69,7 +69,10 @@ def module_stream(module: str | None) -> str | None:
 
 def judge(identities: Sequence[Identity], claims: Iterable[Claim], module: str | None = None) -> Verdict:
     """Judge one component by all current claims about one flaw."""
-    by_product: dict[Product, Identity] = {one.product: one for one in identities if one.judged}
+    by_product: dict[Product, Identity] = {}
+    for one in identities:
+        if one.judged:
+            by_product.setdefault(one.product, one)  # the first is the most trusted, as where they are stored
     pairs = [
         (claim, by_product[claim.product])
         for claim in claims
@@ -87,7 +90,7 @@ def judge(identities: Sequence[Identity], claims: Iterable[Claim], module: str |
             investigating = [pair for pair in covering if pair[0].described]
             if investigating:
                 chosen, identity = _first(investigating)
-                return _with_losers(Outcome.UNKNOWN, chosen, identity, pairs)
+                return _with_losers(Outcome.UNKNOWN, chosen, identity, pairs, investigating)
             chosen, identity = _nearest([pair for pair in heard if pair[0].described])
             return _with_losers(Outcome.NOT_AFFECTED, chosen, identity, pairs)
         strongest = [pair for pair in covering if pair[0].strength is strength]
