@@ -22,6 +22,7 @@ import ijson
 
 from sentrikat.domain.advisory import Advisory, Record, Score
 from sentrikat.domain.cpe.applicability import parse_configurations, statements
+from sentrikat.domain.errors import Unavailable
 from sentrikat.feeds import fields
 from sentrikat.feeds.adapter import (
     Document,
@@ -80,7 +81,12 @@ def _yearly(transport: Transport, state: FeedState, options: FetchOptions) -> It
     last: Document | None = None
     for year in range(FIRST_YEAR, options.now.year + 1):
         url = f"{FILES}nvdcve-2.0-{year}.json.gz"
-        document = transport.get(url, state.of(url))
+        try:
+            document = transport.get(url, state.of(url))
+        except Unavailable as trouble:
+            if trouble.code == "feed_missing" and year == options.now.year:
+                break  # the first file of a year comes days after New Year
+            raise
         if document is None:
             # Held since a run that stopped half way.
             if modified := state.of(url).last_modified:

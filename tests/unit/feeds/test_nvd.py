@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from sentrikat.domain.advisory import Advisory, Product
-from sentrikat.domain.errors import FeedFormatError
+from sentrikat.domain.errors import FeedFormatError, Unavailable
 from sentrikat.feeds import nvd
 from sentrikat.feeds.adapter import FeedState, FetchOptions, Quarantined
 from sentrikat.feeds.transports.memory import DictTransport, document
@@ -127,6 +127,22 @@ def test_the_first_fill_asks_for_every_year_and_remembers_the_oldest_file() -> N
 
     assert len(transport.asked) == NOW.year - nvd.FIRST_YEAR + 1
     assert state.cursors["last_modified"] == "2003-01-01T00:00:00+00:00"
+
+
+def test_on_new_years_day_there_is_no_file_of_the_year_yet() -> None:
+    transport = DictTransport(yearly(*range(nvd.FIRST_YEAR, 2027)))
+    options = FetchOptions(now=datetime(2027, 1, 1, tzinfo=UTC))
+
+    state = FeedState().after(nvd.fetch(transport, FeedState(), options))
+
+    assert state.cursors["last_modified"] == "2003-01-01T00:00:00+00:00"
+
+
+def test_a_missing_file_of_an_earlier_year_ends_the_run() -> None:
+    transport = DictTransport(yearly(*range(nvd.FIRST_YEAR, 2020)))
+
+    with pytest.raises(Unavailable):
+        list(nvd.fetch(transport, FeedState(), FetchOptions(now=NOW)))
 
 
 def test_after_a_day_the_modified_file_is_asked_for() -> None:
