@@ -150,7 +150,9 @@ def _print(records: Iterable[dict[str, Any]], form: Format) -> None:
             out.write(orjson.dumps(record) + b"\n")
         out.flush()
     elif form is Format.TABLE:
-        print_table(Console(highlight=False), records)
+        console = Console(highlight=False)
+        # A file or a pipe has no width of its own; 80 would break every identifier.
+        print_table(console if console.is_terminal else Console(highlight=False, width=160), records)
     else:
         ours = version("sentrikat")
         document: Any

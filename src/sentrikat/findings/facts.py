@@ -153,12 +153,16 @@ def _range_of(versions: Mapping[str, Any] | None) -> VersionRange | None:
 _FLAWS = """
 select v.id, v.name, v.title, v.published_at, v.severity, v.cvss_score, v.cvss_vector, v.cvss_version,
     v.cvss_provider, v.ransomware, v.ssvc_automatable, v.ssvc_technical_impact,
-    v.exploited_since, v.exploited_due, v.epss, v.epss_percentile, v.epss_model,
-    array(select case when l.name = v.name then l.alias else l.name end
-        from alias l where l.name = v.name or l.alias = v.name order by 1) as aliases
+    v.exploited_since, v.exploited_due, v.epss, v.epss_percentile, v.epss_model
 from vulnerability v
 where v.id = any(cast(:ids as bigint[]))
   and (cast(:as_of as date) is null or v.published_at is null or v.published_at::date <= :as_of)
+"""
+
+_ALIASES = """
+select name, alias from alias where name = any(cast(:names as text[]))
+union select alias, name from alias where alias = any(cast(:names as text[]))
+order by 1, 2
 """
 
 # The score as of a past day is the newest one that had been computed by then.
@@ -175,6 +179,9 @@ def load_flaws(session: Session, ids: Iterable[int], as_of: date | None) -> dict
     """Read flaws by id, as of a day; those published later are left out."""
     wanted: Sequence[int] = sorted(ids)
     rows = session.execute(text(_FLAWS), {"ids": wanted, "as_of": as_of}).all()
+    aliases: dict[str, list[str]] = {}
+    for name, alias in session.execute(text(_ALIASES), {"names": [row.name for row in rows]}):
+        aliases.setdefault(name, []).append(alias)
     likelihoods: dict[int, tuple[float, float, str]] = {}
     if as_of is not None:
         for row in session.execute(text(_LIKELIHOODS), {"ids": wanted, "as_of": as_of}):
@@ -190,7 +197,7 @@ def load_flaws(session: Session, ids: Iterable[int], as_of: date | None) -> dict
             id=row.id,
             name=row.name,
             title=row.title,
-            aliases=tuple(dict.fromkeys(row.aliases)),
+            aliases=tuple(aliases.get(row.name, ())),
             published_at=row.published_at,
             severity=row.severity,
             cvss_score=row.cvss_score,

@@ -114,6 +114,13 @@ class Finding(Base):
             "asset_id",
             postgresql_where=text("closed_at IS NULL"),
         ),
+        # Matches change by component and flaw, whatever the organization; lists look for software.
+        Index(
+            "ix_finding_open_component",
+            "component_id",
+            "vulnerability_id",
+            postgresql_where=text("closed_at IS NULL"),
+        ),
         Index("ix_finding_organization_id_asset_id", "organization_id", "asset_id"),
         Index(
             "ix_finding_open_due",

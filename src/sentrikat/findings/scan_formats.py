@@ -54,7 +54,12 @@ def _findings_table(findings: Sequence[Record]) -> Table:
         "Exploited",
         "Source",
     ):
-        table.add_column(name, justify="right" if name == "EPSS" else "left", overflow="fold")
+        table.add_column(
+            name,
+            justify="right" if name == "EPSS" else "left",
+            overflow="fold",
+            no_wrap=name == "Vulnerability",
+        )
     for one in findings:
         cvss, epss, kev = one["cvss"], one["epss"], one["kev"]
         table.add_row(

@@ -127,7 +127,7 @@ class Alias(Base):
     __tablename__ = "alias"
 
     source: Mapped[str] = mapped_column(Text, primary_key=True)
-    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True, index=True)
     alias: Mapped[str] = mapped_column(Text, primary_key=True, index=True)
 
 

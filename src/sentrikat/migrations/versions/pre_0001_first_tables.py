@@ -115,6 +115,7 @@ def upgrade() -> None:
         sa.Column("alias", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("source", "name", "alias", name=op.f("pk_alias")),
     )
+    op.create_index(op.f("ix_alias_name"), "alias", ["name"], unique=False)
     op.create_index(op.f("ix_alias_alias"), "alias", ["alias"], unique=False)
     op.create_table(
         "audit_entry",
@@ -694,6 +695,13 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_finding")),
+    )
+    op.create_index(
+        "ix_finding_open_component",
+        "finding",
+        ["component_id", "vulnerability_id"],
+        unique=False,
+        postgresql_where=sa.text("closed_at IS NULL"),
     )
     op.create_index(
         "ix_finding_open_due",
