@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from sentrikat.web import audit, keys, profile, sign_in, static
+from sentrikat.web import (
+    assets,
+    audit,
+    feeds,
+    findings,
+    keys,
+    overview,
+    profile,
+    sign_in,
+    static,
+    vulnerabilities,
+)
 
 router = APIRouter()
-for part in (static, sign_in, profile, keys, audit):
+for part in (static, sign_in, overview, findings, vulnerabilities, assets, feeds, keys, audit, profile):
     router.include_router(part.router)

@@ -1,0 +1,98 @@
+"""Vulnerabilities: those that concern us, and one with all that is said of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, cast
+
+from fastapi import APIRouter, Query, Request, Response
+
+from sentrikat.domain.errors import NotFound
+from sentrikat.domain.permissions import Permission
+from sentrikat.findings.by_vulnerability import list_concerning
+from sentrikat.findings.explain import explain
+from sentrikat.findings.queries import COUNT_CAP, FindingFilters, list_findings
+from sentrikat.identity.access import Visit
+from sentrikat.inventory.queries import list_assets
+from sentrikat.vulnerabilities.queries import get_vulnerability
+from sentrikat.web import cursors
+from sentrikat.web.context import Now, TenantSession, requires
+from sentrikat.web.doubts import doubts_of
+from sentrikat.web.rendering import render
+
+router = APIRouter(prefix="/vulnerabilities")
+Reader = Annotated[Visit, requires(Permission.KNOWLEDGE_READ)]
+
+ROWS = 50
+FIRST_FINDINGS = 20
+
+
+@router.get("")
+def show_list(
+    request: Request,
+    visit: Reader,
+    session: TenantSession,
+    now: Now,
+    exploited: Literal["", "yes", "no"] = "",
+    search: Annotated[str, Query(max_length=200)] = "",
+    after: Annotated[str | None, Query(max_length=500)] = None,
+) -> Response:
+    """List the vulnerabilities that open findings are about."""
+    rows, following = list_concerning(
+        session,
+        visit.caller.organization_id,
+        exploited={"": None, "yes": True, "no": False}[exploited],
+        search=search.replace("\x00", "").strip() or None,
+        cursor=cast("tuple[int, int] | None", cursors.read(after, "ii")),
+        limit=ROWS,
+    )
+    return render(
+        request,
+        "vulnerabilities.html",
+        visit=visit,
+        now=now,
+        doubts=doubts_of(session, visit, now),
+        rows=rows,
+        next_cursor=cursors.write(following),
+        after=after,
+        exploited=exploited,
+        search=search,
+    )
+
+
+@router.get("/{name}")
+def show(
+    request: Request,
+    visit: Reader,
+    session: TenantSession,
+    now: Now,
+    name: str,
+    asset: Annotated[str, Query(max_length=253)] = "",
+) -> Response:
+    """Show one vulnerability; with `asset`, also what it means for that host, affected or not."""
+    found = get_vulnerability(session, name.replace("\x00", ""))
+    if found is None:
+        raise NotFound(
+            f"No loaded feed names {name[:100]}.", hint="Check the spelling, and the age of the feeds."
+        )
+    organization_id = visit.caller.organization_id
+    filters = FindingFilters(vulnerability=found.row.name)
+    page = list_findings(session, organization_id, filters, None, FIRST_FINDINGS)
+    hostname = asset.replace("\x00", "").strip()
+    hosts = list_assets(session, organization_id, hostname=hostname, limit=10).assets if hostname else ()
+    asked = next((host for host in hosts if host.hostname.lower() == hostname.lower()), None)
+    asked = asked or (hosts[0] if hosts else None)
+    return render(
+        request,
+        "vulnerability.html",
+        visit=visit,
+        now=now,
+        doubts=doubts_of(session, visit, now),
+        found=found,
+        row=found.row,
+        findings=page.rows,
+        total=f"more than {COUNT_CAP:,}" if page.capped else f"{page.total:,}",
+        count=page.total,
+        asset=hostname,
+        asked=asked,
+        answers=explain(session, organization_id, asked.id, found.row.name) if asked is not None else [],
+    )
