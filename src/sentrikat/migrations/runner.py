@@ -14,12 +14,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
 
 from sentrikat.domain.errors import Unavailable
 from sentrikat.infra.database import row_security
 from sentrikat.infra.database.engine import make_engine
 from sentrikat.infra.database.locks import lock_number
+from sentrikat.infra.database.tenancy import APPLICATION_ROLE, SYSTEM_ROLE
 from sentrikat.infra.jobs import schema as queue_schema
 from sentrikat.migrations import all_metadata
 
@@ -59,8 +62,7 @@ def upgrade(database_url: str, phase: Phase = "all") -> list[str]:
         connection.commit()
         before = set(_pending_revisions(connection))
         if "pre" in phases_of(phase):
-            row_security.create_roles(_Plain(connection))
-            connection.commit()
+            _create_roles(connection)
         queue_schema.apply(_raw(connection), phases_of(phase))
         connection.commit()
         for head in _heads(phases_of(phase)):
@@ -87,6 +89,25 @@ def differences(database_url: str) -> list[Any]:
             connection, opts={"include_name": belongs_to_us, "compare_type": True}
         )
         return list(compare_metadata(context, all_metadata()))
+
+
+def _create_roles(connection: Connection) -> None:
+    try:
+        row_security.create_roles(_Plain(connection))
+    except ProgrammingError as error:
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        user = _raw(connection).info.user
+        roles = (APPLICATION_ROLE, SYSTEM_ROLE)
+        create = " ".join(f"create role {role} nologin;" for role in roles)
+        raise Unavailable(
+            f"The database was not migrated: the login {user} may not set up the roles that keep "
+            "organizations apart.",
+            hint=f"Let an administrator of the server run: {create} grant {', '.join(roles)} to {user}; "
+            "Nothing was changed.",
+            code="database_roles",
+        ) from error
+    connection.commit()
 
 
 class _Plain:

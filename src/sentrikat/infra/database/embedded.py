@@ -103,9 +103,11 @@ def _launch() -> _Launch:
 class EmbeddedPostgres:
     """One server in one directory; start it, use `url()`, stop it."""
 
-    def __init__(self, directory: Path, *, throwaway: bool = False) -> None:
+    def __init__(self, directory: Path, *, throwaway: bool = False, major: int | None = None) -> None:
+        """Name the directory; `major` asks for a version of PostgreSQL where there is no data yet."""
         self.directory = directory.absolute()
         self.throwaway = throwaway
+        self._wanted = major
         self._data = self.directory / "data"
         self._password = self.directory / "password"
         self._lock: IO[str] | None = None
@@ -161,7 +163,7 @@ class EmbeddedPostgres:
                 os.chown(self.directory, self._launch.uid, self._launch.gid)
             version = self._data / "PG_VERSION"
             written_by = int(version.read_text(encoding="ascii")) if version.exists() else None
-            binaries = find_binaries(written_by)
+            binaries = find_binaries(written_by or self._wanted)
             if written_by is None:
                 self._initialize(binaries)
             else:

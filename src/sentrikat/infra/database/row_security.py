@@ -40,7 +40,10 @@ begin
         exception when duplicate_object or unique_violation then null;
         end;
     end if;
-    if not pg_has_role(current_user, '{role}', 'member') then
+    -- From 16 on, the creator is a member but may not SET ROLE until that is granted as well.
+    if not pg_has_role(current_user, '{role}',
+                       case when current_setting('server_version_num')::int < 160000
+                            then 'member' else 'set' end) then
         begin
             execute format('grant {role} to %I', current_user);
         exception when duplicate_object or unique_violation then null;
