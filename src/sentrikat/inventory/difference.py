@@ -92,36 +92,33 @@ def compare_part(
     known: set[bytes] = set()
     rows: dict[tuple[str, str], list[Present]] = {}
     for row in present:
-        rows.setdefault((row.kind, row.name), []).append(row)
+        rows.setdefault(_one_version_of(row.kind, row.name), []).append(row)
         if (item := reported.get(row.identity)) is not None:
             known.add(row.identity)
             binaries, paths = _union(row.binaries, item.binaries), _union(row.paths, item.paths)
             if binaries != row.binaries or paths != row.paths:
                 change.seen.append(Seen(row.install_id, binaries, paths))
+    renewed: dict[tuple[str, str], set[str]] = {}
     for identity, item in reported.items():
         if identity in known:
             continue
-        others: list[Present] = []
-        if _has_one_version(item.component):
-            # An operating system is renewed whatever it is called; a machine runs one.
-            key = (item.component.kind, item.component.name)
-            others = (
-                rows.get(key, [])
-                if key[0] != "os"
-                else [r for k, v in rows.items() if k[0] == "os" for r in v]
-            )
-        if any(other.first_seen_at > collected_at for other in others):
+        if not _has_one_version(item.component):
+            change.added.append((identity, item))
+            continue
+        name = _one_version_of(item.component.kind, item.component.name)
+        if any(row.first_seen_at > collected_at for row in rows.get(name, [])):
             continue
         change.added.append((identity, item))
-        for other in others:
-            if other.identity in reported or other.first_seen_at >= collected_at:
+        renewed.setdefault(name, set()).update(item.binaries or [item.component.name])
+    for name, named in renewed.items():
+        for row in rows.get(name, []):
+            if row.identity in reported or row.first_seen_at >= collected_at:
                 continue
-            named = set(item.binaries) or {item.component.name}
-            left = tuple(binary for binary in other.binaries or (other.name,) if binary not in named)
-            if left and other.kind != "os":
-                change.seen.append(Seen(other.install_id, left, other.paths))
+            left = tuple(binary for binary in row.binaries or (row.name,) if binary not in named)
+            if left and row.kind != "os":
+                change.seen.append(Seen(row.install_id, left, row.paths))
             else:
-                change.closed.append(other)
+                change.closed.append(row)
     return change
 
 
@@ -142,6 +139,11 @@ def removes_too_much(present: Iterable[Present], reported: Mapping[bytes, Instal
         return True
     gone = sum(row.kind != "os" and (row.kind, row.name) not in names for row in change.closed)
     return packages >= GUARDED_FROM and gone >= GUARDED_SHARE * packages
+
+
+def _one_version_of(kind: str, name: str) -> tuple[str, str]:
+    """Give what there is one version of; a machine runs one operating system, whatever it is called."""
+    return (kind, "" if kind == "os" else name)
 
 
 def _has_one_version(component: Component) -> bool:

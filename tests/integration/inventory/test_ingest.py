@@ -368,6 +368,6 @@ def test_packages_of_another_system_are_kept_without_a_release_of_the_host(estat
     named = deb("bash") | {"purl": "pkg:deb/debian/bash@1.0-1?distro=debian-12"}
     estate.send([named, deb("sed")], os=system)
 
-    namespaces = dict(estate.rows("select name, namespace from component where kind = 'deb'"))  # type: ignore[arg-type]
+    namespaces = dict(estate.rows("select name, namespace from component where kind = 'deb'"))
     assert namespaces["bash"] == "debian:12"
     assert not namespaces["sed"].startswith("debian")

@@ -90,7 +90,7 @@ def text(longest: int = 30) -> st.SearchStrategy[str]:
     )
 
 
-ANYTHING = (
+ANYTHING: st.SearchStrategy[Any] = (
     st.none() | st.booleans() | st.integers(-5, 5) | text() | st.lists(text(), max_size=2) | st.just({})
 )
 SOFTWARE_FIELDS = sorted(SCHEMA["$defs"]["software"]["properties"])

@@ -215,7 +215,7 @@ def test_a_document_without_a_subject_needs_a_name_to_be_filed_under() -> None:
 
 
 DOCUMENTS = ["trivy.cdx.json", "syft.cdx.json", "image.spdx.json", "service.spdx3.json"]
-WILD = st.sampled_from(
+WILD: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 7, 1.5, "", "x", "pkg:", "pkg:deb/x@%", "cpe:", "a\x00b", "v" * 2000, [], {}, [[]]]
 )
 
