@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from sqlalchemy import text
 
 from sentrikat.domain.errors import InvalidInput, Unavailable
 from sentrikat.infra.database import Database
-from sentrikat.infra.jobs import Job, enqueue
+from sentrikat.infra.jobs import Job, Periodic, enqueue
 from sentrikat.worker import orphans, run
 
 STATES = text("select task_name, status::text, attempts from procrastinate_jobs order by id")
@@ -53,6 +55,34 @@ def test_wrong_input_is_not_tried_again(database: Database) -> None:
         enqueue(session, "ingest")
     run.drain(database, jobs=[Job("ingest", ingest)])
     assert [state for _, state, _ in _states(database)] == ["failed"]
+
+
+def test_a_periodic_job_runs_once_a_tick_however_many_workers_there_are(database: Database) -> None:
+    ticks: list[str] = []
+
+    def tick(_database: Database, *, feed: str) -> None:
+        ticks.append(feed)
+
+    async def two_workers() -> None:
+        every_second = [Periodic("tick", "* * * * * *", {"feed": "kev"}, queueing_lock="tick")]
+        workers = [
+            asyncio.create_task(
+                run.work(database, concurrency=1, jobs=[Job("tick", tick)], schedule=every_second)
+            )
+            for _ in range(2)
+        ]
+        await asyncio.sleep(3)
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+    asyncio.run(two_workers())
+
+    assert set(ticks) == {"kev"}
+    queued = text("select count(*), count(distinct args ->> 'timestamp') from procrastinate_jobs")
+    with database.engine.connect() as connection:
+        jobs, seconds = connection.execute(queued).one()
+    assert jobs == seconds >= len(ticks)
 
 
 def _kill_its_worker(database: Database, *, attempts: int = 0) -> None:
