@@ -13,6 +13,8 @@ from tests.conftest import REPOSITORY
 
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+
 # British spelling of words that the field's formats spell the American way (ADR 0006).
 BRITISH = re.compile(
     r"\b(organisations?|licences?|licenced|colou?rs?(?<!colors)(?<!color)|behaviours?|prioritis\w+|unauthoris\w+"
@@ -35,18 +37,21 @@ def test_every_target_of_make_has_its_line_of_help() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_a_link_leads_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    links = LINK.findall(page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def test_every_page_of_the_documentation_is_in_its_index() -> None:
-    index = (REPOSITORY / "docs/index.md").read_text(encoding="utf-8")
-    pages = {
-        str(page.relative_to(REPOSITORY / "docs"))
-        for folder in ("user", "admin", "develop")
-        for page in (REPOSITORY / "docs" / folder).glob("*.md")
-    }
-    assert {page for page in pages if f"({page})" not in index} == set()
+def test_every_page_of_the_documentation_is_reached_from_its_index() -> None:
+    docs = REPOSITORY / "docs"
+    reached: set[Path] = set()
+    waiting = [docs / "index.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached or not page.is_file() or page.suffix != ".md":
+            continue
+        reached.add(page)
+        waiting += [(page.parent / link).resolve() for link in LINK.findall(page.read_text(encoding="utf-8"))]
+    assert [str(page.relative_to(docs)) for page in docs.rglob("*.md") if page.resolve() not in reached] == []
 
 
 def test_every_decision_is_in_the_index_of_decisions() -> None:
