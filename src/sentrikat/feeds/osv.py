@@ -7,13 +7,14 @@ Pace    continuously; one archive per ecosystem with one JSON file per record
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import orjson
 
-from sentrikat.domain.advisory import Record
+from sentrikat.domain.advisory import Advisory, Record
 from sentrikat.feeds import fields
 from sentrikat.feeds.adapter import (
     Document,
@@ -41,7 +42,8 @@ TERMS = (
 PACE = timedelta(days=2)
 COMPLETE = False  # an archive that did not change is not fetched; what is withdrawn says so itself
 
-# Debian is left out: its own tracker, a feed here, also says "not affected" and "will not fix".
+# Debian's own tracker, a feed here, is heard first and knows more; but it drops releases that have ended, and
+# for those this form is all there is.
 ECOSYSTEMS = (
     "PyPI",
     "npm",
@@ -52,6 +54,7 @@ ECOSYSTEMS = (
     "crates.io",
     "Go",
     "Bitnami",
+    "Debian",
     "AlmaLinux",
     "Rocky Linux",
     "Red Hat",
@@ -83,7 +86,27 @@ def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iter
 
 def parse(document: Document) -> Iterator[Record | Quarantined]:
     """Yield one Advisory per record of an archive, or of a single JSON record."""
-    yield from mostly_good(document, _advisories(document))
+    yield from mostly_good(document, _apart(document, _advisories(document)))
+
+
+def _apart(document: Document, records: Iterable[Record | Quarantined]) -> Iterator[Record | Quarantined]:
+    """Give every record an id of its own, where a source files several under one.
+
+    Alpine and Debian file what they say of a flaw under the plain CVE id, so two archives hold different records
+    of one id: the archive's name is put in front. AlmaLinux files one erratum once for each release, in one
+    archive: from the second on they are numbered, in the archive's order.
+    """
+    archive = unquote(document.url.removeprefix(BUCKET)).partition("/")[0]
+    met: dict[str, int] = {}
+    for record in records:
+        if isinstance(record, Advisory):
+            identifier = f"{archive} {record.id}" if fields.CVE.fullmatch(record.id) else record.id
+            met[identifier] = times = met.get(identifier, 0) + 1
+            if times > 1:
+                identifier = f"{identifier}#{times}"
+            if identifier != record.id:
+                record = replace(record, id=identifier)  # noqa: PLW2901
+        yield record
 
 
 def _advisories(document: Document) -> Iterator[Record | Quarantined]:
