@@ -7,8 +7,10 @@ PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --no-input
 ARGS ?=
 
-# What some tests drive beside us, as Debian packages. Each has its tests in tests/peers or tests/browser.
-PEERS := chromium python3-rpm
+# What some tests drive beside us: a program (or library) to look for, and the Debian package that brings it.
+# Chromium shows the pages; the others judge our version orders by their own.
+PEERS := chromium:chromium dpkg:dpkg librpm.so:librpm9 libalpm.so:libalpm13 node:nodejs npm:npm \
+    java:default-jre-headless mvn:maven go:golang-go apt-get:python3-apt
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fmt bench quality peers lock clean
@@ -41,8 +43,13 @@ quality: $(VENV)/.dev ## score matching against the labeled evaluation set
 	@$(PYTHON) -m tests.quality $(ARGS)
 
 peers: ## install the programs that tests compare us with (Debian, as root)
-	@missing=""; for p in $(PEERS); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
-	if [ -z "$$missing" ]; then echo "All peers are installed: $(PEERS)"; \
+	@missing=""; for p in $(PEERS); do what=$${p%%:*}; package=$${p##*:}; \
+	    case $$what in \
+	        *.so) /sbin/ldconfig -p | grep -q "$$what" || missing="$$missing $$package";; \
+	        apt-get) /usr/bin/python3 -c 'import apt_pkg' 2>/dev/null || missing="$$missing $$package";; \
+	        *) command -v $$what >/dev/null || missing="$$missing $$package";; \
+	    esac; done; \
+	if [ -z "$$missing" ]; then echo "All peers are installed."; \
 	elif [ "$$(id -u)" != 0 ]; then echo "As root: apt-get install$$missing"; exit 1; \
 	else apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 	    --no-install-recommends -o DPkg::Lock::Timeout=300 $$missing; fi
