@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import orjson
 
 from tests.quality.labels import Resolver
 from tests.quality.scoring import Prediction
+
+_SEPARATOR = re.compile(r"(?<!\\):")  # a colon inside a value is escaped
 
 
 def read_records(path: Path) -> dict[str, Mapping[str, Any]]:
@@ -47,6 +50,5 @@ def product_of(cpe: str | None) -> tuple[str, str, str] | None:
     """Give part, vendor and product of a CPE 2.3 name; no such name, no product."""
     if cpe is None:
         return None
-    # A colon inside a value is written \\: and does not separate.
-    parts = cpe.replace("\\\\:", "\\0").split(":")
-    return (parts[2], parts[3].replace("\\0", "\\\\:"), parts[4].replace("\\0", "\\\\:"))
+    parts = _SEPARATOR.split(cpe)
+    return parts[2], parts[3], parts[4]
