@@ -19,5 +19,4 @@ def refuse_older(document: Document, state: FeedState, **offered: str) -> None:
             f"{document.name} was not imported: it was made on {made}, and this server already holds "
             f"data of {held}.",
             hint=f"{document.url} gave an old copy, as a stale mirror does. Nothing was changed.",
-            code="older_than_held",
         )
