@@ -30,7 +30,7 @@ from sentrikat.domain.inventory import (
     learned_sources,
     release_of,
 )
-from sentrikat.infra.database.locks import lock_number
+from sentrikat.infra.database.locks import KNOWLEDGE, lock_number, shared_advisory_lock
 from sentrikat.inventory import statements
 from sentrikat.inventory.difference import (
     Change,
@@ -80,6 +80,8 @@ class IngestResult:
 
 def ingest(session: Session, receipt_id: int, *, now: datetime) -> IngestResult:
     """Take one received report in; safe to run again, then it says what became of it the first time."""
+    # Before any row is locked: a feed's merge, which holds this alone, may wait for rows but never for us.
+    shared_advisory_lock(session, KNOWLEDGE)
     receipt = session.execute(statements.RECEIPT, {"id": receipt_id}).one_or_none()
     if receipt is None:
         raise NotFound(f"There is no receipt {receipt_id}.")

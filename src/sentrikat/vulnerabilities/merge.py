@@ -31,6 +31,11 @@ CHANGE_TABLES = (
     "create temporary table newly_exploited (vulnerability_id bigint) on commit drop",
 )
 
+_WORKING_TABLES = (
+    "create temporary table withdrawn_advisory (id bigint) on commit drop",
+    "create temporary table touched_score (vulnerability_id bigint) on commit drop",
+)
+
 _NEW_VULNERABILITIES = """
 insert into vulnerability (name)
 select distinct name from (
@@ -85,10 +90,15 @@ on conflict (source, external_id) do update set digest = excluded.digest, docume
     withdrawn_at = excluded.withdrawn_at
 """
 
+# Without its digest, so that the same record counts as new should it come back.
 _WITHDRAW_UNSEEN = """
-update advisory a set withdrawn_at = :now
-where a.source = :source and a.withdrawn_at is null
-  and not exists (select from seen where seen.external_id = a.external_id)
+with gone as (
+    update advisory a set withdrawn_at = :now, digest = ''
+    where a.source = :source and a.withdrawn_at is null
+      and not exists (select from seen where seen.external_id = a.external_id)
+    returning a.id
+)
+insert into withdrawn_advisory select id from gone
 """
 
 # Statements of one staged advisory, with ids for names. A flaw that turned out to be another one's alias
@@ -123,8 +133,7 @@ insert into changed_statement select distinct product_id, vulnerability_id from 
 _CLOSE_WITHDRAWN = """
 with gone as (
     update affected_range r set valid_to = :now
-    from advisory a
-    where r.advisory_id = a.id and a.source = :source and a.withdrawn_at is not null and r.valid_to is null
+    from withdrawn_advisory a where r.advisory_id = a.id and r.valid_to is null
     returning r.product_id, r.vulnerability_id
 )
 insert into changed_statement select distinct product_id, vulnerability_id from gone
@@ -156,38 +165,52 @@ update vulnerability v set
     rejected_at = case when s.rejected then coalesce(v.rejected_at, :now) end,
     weaknesses = case when s.weaknesses = '{}' then v.weaknesses else s.weaknesses end,
     links = case when s.links = '{}' then v.links else s.links end,
-    summary_source = :source, summary_rank = :summary_rank
+    -- Who gives dates only does not stand in the way of a later source that has words.
+    summary_source = case when s.worded then :source else v.summary_source end,
+    summary_rank = case when s.worded then :summary_rank else v.summary_rank end
 from (
-    select distinct on (name) * from staged_vulnerability
-    order by name, (description is null), external_id
+    select distinct on (name) *, (description is not null or title is not null or rejected) as worded
+    from staged_vulnerability order by name, rejected desc, (description is null), external_id
 ) as s
 where v.name = s.name and v.summary_rank >= :summary_rank
-  and (s.description is not null or s.title is not null or s.rejected or v.summary_rank = 99)
+  and (s.worded or v.summary_rank = 99)
 """
 
 _CLEAR_SCORES = """
-delete from severity_score using advisory a, staged_advisory sa
-where severity_score.advisory_id = a.id and a.source = :source and a.external_id = sa.external_id
+with gone as (
+    delete from severity_score s using (
+        select a.id from staged_advisory sa
+        join advisory a on a.source = :source and a.external_id = sa.external_id
+        union all select id from withdrawn_advisory
+    ) as a
+    where s.advisory_id = a.id returning s.vulnerability_id
+)
+insert into touched_score select distinct vulnerability_id from gone
 """
 
 _INSERT_SCORES = """
+with made as (
 insert into severity_score (vulnerability_id, advisory_id, version, vector, score, severity, provider, is_primary)
 select distinct coalesce(v.same_as_id, v.id), a.id, s.version, s.vector, s.score, s.severity, s.provider, s.is_primary
 from staged_score s
 join vulnerability v on v.name = s.vulnerability
 join advisory a on a.source = :source and a.external_id = s.external_id
+returning vulnerability_id
+)
+insert into touched_score select distinct vulnerability_id from made
 """
 
-# The order of domain.cvss.preferred: newest version of CVSS, then the primary score, CISA-ADP's last.
+# The order of domain.cvss.preferred: newest version of CVSS, then the primary score, CISA-ADP's last, then the
+# higher one. A flaw whose last score was taken back has none.
 _PREFERRED_SCORES = """
-with touched as (
-    select distinct coalesce(v.same_as_id, v.id) as id
-    from staged_vulnerability s join vulnerability v on v.name = s.name
-), preferred as (
-    select distinct on (s.vulnerability_id) s.*
-    from severity_score s join touched on touched.id = s.vulnerability_id
-    order by s.vulnerability_id, s.version desc, s.is_primary desc, (s.provider ilike 'cisa-adp') , s.advisory_id,
-        s.id
+with preferred as (
+    select distinct on (t.vulnerability_id) t.vulnerability_id, s.score, s.version, s.vector, s.provider, s.severity
+    from (select distinct vulnerability_id from touched_score) t
+    left join severity_score s on s.vulnerability_id = t.vulnerability_id
+    order by t.vulnerability_id, s.version desc nulls last,
+        case when lower(s.provider) in ('cisa-adp', '134c704f-9b21-4f2e-91b3-4a467353bcc0') then 2
+            when s.is_primary then 0 else 1 end,
+        s.score desc, s.provider collate "C", s.vector collate "C", s.id
 ), moved as (
     update vulnerability v set cvss_score = p.score, cvss_version = p.version, cvss_vector = p.vector,
         cvss_provider = p.provider, severity = p.severity
@@ -207,10 +230,13 @@ select distinct :source, name, alias from staged_alias on conflict do nothing
 # A name without a CVE of its own that some record calls another name of a CVE. One hop through a record that
 # knows both (PYSEC says GHSA, GHSA says CVE) is enough: longer chains do not occur in the sources.
 _SAME_AS = """
-with staged_names as (
-    select name from staged_alias union select alias from staged_alias
-), pairs as (
+with pairs as (
     select name as one, alias as other from alias union select alias, name from alias
+), staged as (
+    select name from staged_alias union select alias from staged_alias
+), staged_names as (
+    -- What was called the same before counts too: the link that was missing may have come only now.
+    select name from staged union select p.other from staged join pairs p on p.one = staged.name
 ), direct as (
     select v.id, min(p.other) as cve from staged_names s
     join vulnerability v on v.name = s.name and v.name not like 'CVE-%' and v.same_as_id is null
@@ -260,6 +286,8 @@ with gone as (
     where e.source = :source and e.valid_to is null
       and not exists (
         select from resolved_enrichment n where n.vulnerability_id = e.vulnerability_id and n.kind = e.kind)
+      and not exists (
+        select from seen join vulnerability v on v.name = seen.external_id where v.id = e.vulnerability_id)
     returning e.vulnerability_id
 )
 insert into changed_enrichment select vulnerability_id from gone
@@ -294,6 +322,16 @@ from (
     left join enrichment e on e.vulnerability_id = c.vulnerability_id and e.kind = 'kev' and e.valid_to is null
 ) as k
 where v.id = k.vulnerability_id
+  and (v.exploited_since, v.exploited_due, v.ransomware) is distinct from ((k.fact->>'since')::date,
+    (k.fact->>'due')::date, coalesce((k.fact->>'ransomware')::boolean, false))
+"""
+
+# A score that its source no longer gives.
+_CLEAR_EPSS = """
+update vulnerability v set epss = null, epss_percentile = null, epss_model = null
+from (select distinct vulnerability_id from changed_enrichment) c
+where v.id = c.vulnerability_id and v.epss is not null and not exists (
+    select from enrichment e where e.vulnerability_id = v.id and e.kind = 'epss' and e.valid_to is null)
 """
 
 _PROJECT_EPSS = """
@@ -350,7 +388,7 @@ def create_change_tables(session: Session) -> None:
 
 def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) -> Merged:
     """Merge a run's staged records; `complete`: what the run did not mention was withdrawn."""
-    staging.flush()
+    staging.finish()
     values: dict[str, Any] = {
         "source": staging.source,
         "now": now,
@@ -363,6 +401,8 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
         return int(result.rowcount)
 
     create_change_tables(session)
+    for table in _WORKING_TABLES:
+        session.execute(text(table))
     # Fresh rows have no statistics, neither here nor in the stored tables, and a nested loop over two unindexed
     # sides is quadratic: with indexes every plan the planner may choose is bearable.
     for table, column in _STAGED_KEYS.items():
@@ -390,7 +430,8 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
     session.execute(text("create index on resolved_statement (advisory_id, vulnerability_id, product_id)"))
     session.execute(text("analyze resolved_statement"))
     run(_CLOSE_STATEMENTS)
-    run(_CLOSE_WITHDRAWN)
+    if withdrawn:
+        run(_CLOSE_WITHDRAWN)
     statements = run(_INSERT_STATEMENTS)
     run(_SUMMARIES)
     run(_CLEAR_SCORES)
@@ -444,6 +485,9 @@ def _file_under_the_cve(session: Session) -> int:
         ),
         pairs,
     )
+    session.execute(
+        text("insert into touched_score select unnest(cast(:new as bigint[]))"), {"new": pairs["new"]}
+    )
     return len(moved)
 
 
@@ -458,5 +502,6 @@ def _merge_enrichments(session: Session, run: Any, *, complete: bool) -> None:
     session.execute(text("analyze changed_enrichment"))
     run(_NEWLY_EXPLOITED)
     run(_PROJECT_KEV)
+    run(_CLEAR_EPSS)
     run(_PROJECT_EPSS)
     run(_PROJECT_SSVC)

@@ -13,13 +13,14 @@ from typing import Any
 
 import orjson
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import SentriKatError
 from sentrikat.feeds.adapter import Document, Feed, FeedState, FetchOptions, Quarantined, Transport
 from sentrikat.infra.clock import Clock
 from sentrikat.infra.database.copy import copy_rows
-from sentrikat.infra.database.locks import advisory_lock
+from sentrikat.infra.database.locks import KNOWLEDGE, advisory_lock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.vulnerabilities.merge import Merged, merge
 from sentrikat.vulnerabilities.staging import Staging
@@ -69,12 +70,12 @@ def run_feed(
         outcome = "refused" if trouble.code in {"conflict", "refused"} else "failed"
         report = RunReport(feed.name, outcome, error=trouble.message, hint=trouble.hint)
     except BaseException as trouble:
-        _end(
-            database,
-            run_id,
-            RunReport(feed.name, "failed", error=f"{type(trouble).__name__}: {trouble}"),
-            clock,
-        )
+        report = RunReport(feed.name, "failed", error=f"{type(trouble).__name__}: {trouble}")
+        try:
+            _end(database, run_id, report, clock)
+        except SQLAlchemyError as lost:
+            # The next run closes this one; what matters to the caller is why it broke.
+            trouble.add_note(f"The run could not be recorded as failed: {lost}")
         raise
     _end(database, run_id, report, clock)
     return report
@@ -91,9 +92,8 @@ def _attempt(
     progress: Progress | None,
 ) -> RunReport:
     with database.as_system() as session:
-        # One merge at a time: ids of new targets must become visible in order (findings.match), and two
-        # merges that touch the same flaw would wait for each other anyway.
-        advisory_lock(session, "feeds.merge")
+        # Two runs of one feed, by schedule and by hand: the second sees what the first brought.
+        advisory_lock(session, f"feeds.run.{feed.name}")
         state = FeedState.from_json(
             session.scalar(text("select state from feed where name = :name"), {"name": feed.name})
         )
@@ -108,12 +108,19 @@ def _attempt(
             for record in _counted(feed.parse(document), progress):
                 if isinstance(record, Quarantined):
                     set_aside += 1
+                    if record.id:
+                        staging.keep(record.id)
                     if len(quarantined) < MOST_QUARANTINED:
                         quarantined.append(record)
                 else:
                     staging.add(record)
         if not documents:
             return RunReport(feed.name, "unchanged")
+        # One merge at a time: ids of new targets must become visible in order (findings.match), and two merges that
+        # touch the same flaw would wait for each other anyway. A slow source keeps nobody waiting: it is read by now.
+        # Reports are taken in before or after, never beside (inventory.ingest): each side must see what the other
+        # stored, or a new component would miss a new statement for good.
+        advisory_lock(session, KNOWLEDGE)
         now = clock.now()
         complete = feed.complete and not any(document.cut for document in documents)
         merged = merge(session, staging, complete=complete, now=now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -34,6 +35,7 @@ from sentrikat.domain.versions import Scheme
 from sentrikat.infra.database.copy import copy_rows
 
 BATCH = 10_000  # rows held in memory before they are streamed out: some 10 MB
+_UNDATED = datetime.min.replace(tzinfo=UTC)
 
 _TABLES = """
 create temporary table staged_advisory (
@@ -95,6 +97,8 @@ class Staging:
     has_enrichment: bool = False
     has_advisory: bool = False
     _rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    _staged: dict[str, datetime | None] = field(default_factory=dict)  # id: modified
+    _again: dict[str, Advisory] = field(default_factory=dict)
     _known_targets: set[bytes] = field(default_factory=set)
     _known_conditions: set[bytes] = field(default_factory=set)
 
@@ -104,8 +108,7 @@ class Staging:
             self.session.execute(text(statement))
         self._rows = {table: [] for table in _COLUMNS}
         held = self.session.execute(
-            text("select external_id, digest from advisory where source = :source and withdrawn_at is null"),
-            {"source": self.source},
+            text("select external_id, digest from advisory where source = :source"), {"source": self.source}
         )
         self.held = {external_id: bytes(digest) for external_id, digest in held}
 
@@ -123,6 +126,26 @@ class Staging:
         if sum(map(len, self._rows.values())) >= BATCH:
             self.flush()
 
+    def keep(self, record_id: str) -> None:
+        """Note that a record was there though it could not be read: what is held of it stays."""
+        self._rows["seen"].append((record_id,))
+
+    def finish(self) -> None:
+        """Stream the rest, and let records that came twice, in two forms, count once: the newer form."""
+        self.flush()
+        again, self._again = self._again, {}
+        if not again:
+            return
+        for table in ("staged_advisory", "staged_vulnerability", "staged_score", "staged_statement"):
+            self.session.execute(
+                text(f"delete from {table} where external_id = any(:ids)"),  # noqa: S608
+                {"ids": list(again)},
+            )
+        for record_id, advisory in again.items():
+            del self._staged[record_id]
+            self._advisory(advisory)
+        self.flush()
+
     def flush(self) -> None:
         """Stream what is held in memory to the database."""
         for table, rows in self._rows.items():
@@ -136,7 +159,10 @@ class Staging:
         self._rows["seen"].append((advisory.id,))
         if self.held.get(advisory.id) == digest:
             return
-        self.held[advisory.id] = digest  # a record given twice in one run is taken once, the first time
+        if advisory.id in self._staged:
+            self._take_newer(advisory)
+            return
+        self._staged[advisory.id] = advisory.modified
         withdrawn = advisory.withdrawn is not None
         self._rows["staged_advisory"].append(
             (advisory.id, digest, zlib.compress(document, 1), advisory.modified, withdrawn)
@@ -159,7 +185,9 @@ class Staging:
                 )
             )
         if about_one:
-            for alias in {advisory.id, *advisory.aliases} - {names[0]}:
+            # Only a record that calls itself the flaw is another name of it: an errata is not, though it repairs one.
+            own = {advisory.id} if names[0] in advisory.aliases else set()
+            for alias in (own | set(advisory.aliases)) - {names[0]}:
                 self._rows["staged_alias"].append((names[0], alias))
             for score in advisory.scores:
                 self._rows["staged_score"].append(
@@ -185,6 +213,12 @@ class Staging:
             seen.add(encoded[-1])
             for name in names:
                 rows.append((advisory.id, name, *encoded))
+
+    def _take_newer(self, advisory: Advisory) -> None:
+        """Remember the newer of two forms of one record that a run brought, for `finish`."""
+        known = self._again[advisory.id].modified if advisory.id in self._again else self._staged[advisory.id]
+        if (advisory.modified or _UNDATED) >= (known or _UNDATED):
+            self._again[advisory.id] = advisory
 
     def _statement(self, statement: Statement) -> tuple[Any, ...]:
         """Give the columns of `staged_statement` after the vulnerability."""

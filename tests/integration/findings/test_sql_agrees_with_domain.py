@@ -330,7 +330,7 @@ def by_the_domain(session: Session) -> dict[tuple[int, int], Decision]:
 
 # Each example is a dozen merges and matches; `HYPOTHESIS_PROFILE=thorough` runs fifty times as many.
 ENOUGH = settings(
-    max_examples=settings().max_examples // 5,
+    max_examples=settings().max_examples // 8,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
