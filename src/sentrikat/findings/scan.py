@@ -31,7 +31,7 @@ from sentrikat.domain.matching.conditions import Platform, condition_holds
 from sentrikat.findings.facts import Fact, Flaw, load_facts, load_flaws
 from sentrikat.findings.match import decide_everything, refresh_exclusions
 from sentrikat.infra.database.copy import copy_rows
-from sentrikat.inventory.identification import covered_releases, identify_component, needs_title
+from sentrikat.inventory.identification import covered_releases, identify_component, needs_names
 from sentrikat.inventory.titles import TitleIndex
 
 BATCH = 256  # inventories matched together
@@ -132,7 +132,7 @@ class Scanner:
         fresh = [one for one in components if one not in self._known]
         if not fresh:
             return
-        if self._titles is None and any(needs_title(one) for one in fresh):
+        if self._titles is None and any(needs_names(one) for one in fresh):
             self._titles = TitleIndex.load(self.session)
         identified: dict[int, tuple[Component, list[Identity], str]] = {}
         for component in fresh:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sentrikat.domain.advisory import Product
 from sentrikat.domain.inventory import APPLICATION_KINDS, DISTRIBUTION_KINDS, Component
 from sentrikat.domain.matching.claim import Identity
-from sentrikat.domain.matching.identity import declared_identities, declared_products
+from sentrikat.domain.matching.identity import declared_cpe, declared_identities, declared_products
 from sentrikat.infra.database.copy import copy_rows
 from sentrikat.inventory.titles import TitleIndex
 
@@ -32,8 +32,8 @@ def identify(session: Session, component_ids: Sequence[int], index: TitleIndex |
         {"ids": list(component_ids)},
     ).all()
     components = {row.id: Component(*row[1:]) for row in rows}
-    if index is None and any(needs_title(one) for one in components.values()):
-        index = TitleIndex.load(session, [one for one in components.values() if needs_title(one)])
+    if index is None and (named := [one for one in components.values() if needs_names(one)]):
+        index = TitleIndex.load(session, named)
     covered = covered_releases(session)
     identities: dict[int, list[Identity]] = {}
     states: dict[str, list[int]] = {}
@@ -58,8 +58,10 @@ def identify_component(
     """
     os_family = _family(component)
     found = declared_identities(component, os_family)
-    if not any(one.judged for one in found) and index is not None and needs_title(component):
+    if index is not None and needs_title(component):
         found.extend(index.identities(component, os_family))
+    elif index is not None and (name := declared_cpe(component)) is not None:
+        found.extend(index.records_of(component, name, os_family))
     # A product named twice counts once, by the first name: what a component declares before what it is called.
     unique: dict[Product, Identity] = {}
     for one in found:
@@ -72,6 +74,13 @@ def needs_title(component: Component) -> bool:
     """Say whether a component is known by its title only."""
     return (component.kind in APPLICATION_KINDS or component.kind == "cpe") and not declared_products(
         component
+    )
+
+
+def needs_names(component: Component) -> bool:
+    """Say whether identification looks up names for a component: its title's, or those of its declared CPE."""
+    return needs_title(component) or (
+        component.kind not in DISTRIBUTION_KINDS and declared_cpe(component) is not None
     )
 
 

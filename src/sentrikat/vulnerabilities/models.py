@@ -169,11 +169,11 @@ class Product(Base):
     __tablename__ = "product"
     __table_args__ = (
         UniqueConstraint("ecosystem", "name"),
-        # Titles are looked up by the product part of CPE names, letters and digits only (inventory.titles).
+        # Titles are looked up by the product part of names, letters and digits only (inventory.titles).
         Index(
             "ix_product_cpe_letters",
             text("regexp_replace(split_part(name, ':', 2), '[^a-z0-9+#]', '', 'g')"),
-            postgresql_where=text("ecosystem LIKE 'cpe:%'"),
+            postgresql_where=text("ecosystem LIKE 'cpe:%' OR ecosystem = 'cve5'"),
         ),
     )
 

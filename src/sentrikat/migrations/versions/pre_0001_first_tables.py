@@ -274,7 +274,7 @@ def upgrade() -> None:
         "product",
         [sa.literal_column("regexp_replace(split_part(name, ':', 2), '[^a-z0-9+#]', '', 'g')")],
         unique=False,
-        postgresql_where=sa.text("ecosystem LIKE 'cpe:%'"),
+        postgresql_where=sa.text("ecosystem LIKE 'cpe:%' OR ecosystem = 'cve5'"),
     )
     op.create_table(
         "sign_in_attempt",
