@@ -13,7 +13,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from psycopg.errors import QueryCanceled
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -197,6 +197,15 @@ def _database_trouble(request: Request, error: Exception) -> Response:
             code="too_slow",
         )
         return _answer(request, 503, slow, {"Retry-After": "30"})
+    if isinstance(error, DataError):
+        # A number beyond 64 bits or a zero character: nothing stored can be meant by it.
+        log.warning("value the database cannot hold", path=request.url.path, error=str(error.orig))
+        unfit = InvalidInput(
+            "The request was not accepted: it holds a number or a character that cannot be stored.",
+            hint="Nothing was changed.",
+            code="unfit_value",
+        )
+        return _answer(request, 422, unfit)
     if isinstance(error, (OperationalError, PoolTimeout)):
         log.error("database unavailable", path=request.url.path, error=str(error))
         away = Unavailable(

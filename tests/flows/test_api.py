@@ -13,7 +13,7 @@ from httpx2 import Response
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from sentrikat.api import assets, audit, feeds, keys, me, reports
+from sentrikat.api import assets, audit, feeds, findings, keys, me, reports, vulnerabilities
 from sentrikat.api.problems import Problem
 from sentrikat.domain.permissions import KEY_SCOPES, Permission
 from sentrikat.infra.clock import FrozenClock
@@ -331,3 +331,91 @@ def test_a_key_acts_only_where_it_is_from(
 
     assert [row["hostname"] for row in found] == ["theirs"]
     problem(client.get(f"/api/v1/assets/{estate.assets['web-03']}", headers=headers), 404)
+
+
+def test_findings_come_in_the_published_order_and_explain_themselves(api: TestClient) -> None:
+    listed = held(api.get("/api/v1/findings"), findings.Findings)
+
+    assert listed["total"] == len(listed["items"]) == 6
+    assert not listed["total_is_capped"]
+    first = listed["items"][0]
+    assert (first["vulnerability"], first["exploited_since"]) == ("CVE-2023-5217", "2026-05-25")
+    detail = held(api.get(f"/api/v1/findings/{first['id']}"), findings.FindingDetail)
+    steps = [step["title"] for step in detail["explanation"]["chain"]]
+    assert steps[:3] == ["Inventory", "Identity", "Statement"]
+    assert "1.12.0-1 < 1.12.0-1+deb12u2" in detail["sentence"]
+
+
+@pytest.mark.parametrize("sort", ["priority", "due", "opened"])
+def test_pages_of_findings_hold_each_once(api: TestClient, sort: str) -> None:
+    whole = [row["id"] for row in held(api.get(f"/api/v1/findings?sort={sort}"), findings.Findings)["items"]]
+    seen: list[int] = []
+    cursor = ""
+    while True:
+        answer = held(api.get(f"/api/v1/findings?sort={sort}&limit=2{cursor}"), findings.Findings)
+        seen += [row["id"] for row in answer["items"]]
+        if answer["next_cursor"] is None:
+            break
+        cursor = f"&cursor={answer['next_cursor']}"
+
+    assert seen == whole
+
+
+@pytest.mark.parametrize(
+    ("query", "flaws"),
+    [
+        ("exploited=true", {"CVE-2023-5217"}),
+        ("exploited=false&hostname=WEB-", {"CVE-2024-0727", "CVE-2023-38545", "CVE-2024-6387"}),
+        ("severity=critical", {"CVE-2023-38545"}),
+        ("software=ssh", {"CVE-2024-6387"}),
+        ("vulnerability=CVE-2024-0727", {"CVE-2024-0727"}),
+        ("vulnerability=CVE-0000-0000", set()),
+        ("due_before=2026-06-09T00:00:00Z", {"CVE-2023-5217"}),
+        ("state=closed", set()),
+        ("verdict=unknown", set()),
+        ("ransomware=true", {"CVE-2023-5217"}),
+    ],
+)
+def test_findings_are_narrowed(api: TestClient, query: str, flaws: set[str]) -> None:
+    found = held(api.get(f"/api/v1/findings?{query}"), findings.Findings)["items"]
+
+    assert {row["vulnerability"] for row in found} == flaws
+
+
+def test_vulnerabilities_that_concern_the_organization(api: TestClient) -> None:
+    found = held(api.get("/api/v1/vulnerabilities"), vulnerabilities.Vulnerabilities)["items"]
+
+    assert found[0]["name"] == "CVE-2023-5217"
+    assert (found[0]["open_findings"], found[0]["assets"]) == (2, 2)
+    detail = held(api.get("/api/v1/vulnerabilities/CVE-2023-5217"), vulnerabilities.VulnerabilityDetailAnswer)
+    assert [score["score"] for score in detail["scores"]] == [8.8]
+    assert {statement["source"] for statement in detail["statements"]} == {"debian"}
+    problem(api.get("/api/v1/vulnerabilities/CVE-0000-0000"), 404)
+
+
+def test_not_affected_is_explained_too(api: TestClient, estate: Estate) -> None:
+    url = f"/api/v1/assets/{estate.assets['clean-01']}/explanations/CVE-2023-38545"
+
+    (answer,) = held(api.get(url), findings.Explanations)["items"]
+
+    assert answer["verdict"] == "not_affected"
+    assert any("past the range" in step["text"] for step in answer["chain"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/vulnerabilities/CVE-%00",
+        "/findings?software=%00",
+        "/findings?hostname=%00",
+        "/assets?hostname=%00",
+        "/findings/99999999999999999999",
+        "/assets/9223372036854775808",
+        "/receipts/-1",
+    ],
+)
+def test_what_the_database_cannot_hold_is_refused_before_it(api: TestClient, path: str) -> None:
+    answer = api.get(f"/api/v1{path}")
+
+    problem(answer, answer.status_code)
+    assert answer.status_code in {400, 404, 422}

@@ -39,6 +39,8 @@ def page(items: list[dict[str, Any]], next_cursor: str | None, **more: Any) -> R
 def _plain(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted(value)
+    if isinstance(value, tuple):  # named tuples, which orjson does not take for lists
+        return list(value)
     if isinstance(value, bytes):
         return value.hex()
     raise TypeError(f"{type(value).__name__} has no form in JSON")

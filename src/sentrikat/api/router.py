@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from sentrikat.api import assets, audit, feeds, health, keys, me, reports
+from sentrikat.api import assets, audit, feeds, findings, health, keys, me, reports, vulnerabilities
 from sentrikat.api.answers import json
 from sentrikat.api.context import authenticate, permission_of
 from sentrikat.api.problems import Problem
@@ -24,7 +24,7 @@ router = APIRouter(
         }
     }
 )
-for part in (health, me, reports, assets, feeds, keys, audit):
+for part in (health, me, reports, assets, findings, vulnerabilities, feeds, keys, audit):
     router.include_router(part.router)
 
 

@@ -30,15 +30,20 @@ def doubts_of(session: Session, visit: Visit, now: datetime) -> list[Doubt]:
 
 
 def feed_doubts(statuses: list[FeedStatus]) -> list[Doubt]:
-    """Give one line for the feeds that were never loaded and one for each that is old."""
+    """Give one line each for the feeds never loaded, those that are old, and those that fail."""
     never = [status.title for status in statuses if status.state == "never loaded"]
     found = []
     if never:
         named = ", ".join(never[:3]) + (f" and {len(never) - 3} more" if len(never) > 3 else "")
         found.append(Doubt(f"Never loaded: {named}", "/feeds"))
-    for status in statuses:
-        if status.state in {"stale", "late"} and status.age is not None:
-            found.append(Doubt(f"{status.title}: {span(status.age)} old", "/feeds"))
-        elif status.state == "failing":
-            found.append(Doubt(f"{status.title}: the last update failed", "/feeds"))
+    old = [
+        f"{status.title} {span(status.age)}"
+        for status in statuses
+        if status.state in {"stale", "late"} and status.age is not None
+    ]
+    if old:
+        found.append(Doubt(f"Old data: {', '.join(old)}", "/feeds"))
+    failing = [status.title for status in statuses if status.state == "failing"]
+    if failing:
+        found.append(Doubt(f"The last update failed: {', '.join(failing)}", "/feeds"))
     return found
