@@ -6,8 +6,7 @@ continued by the next one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -150,4 +149,4 @@ def _take_in(database: Database, organization_id: int, body: bytes, *, exposure:
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    return SystemClock().now()

@@ -14,6 +14,7 @@ from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Compo
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.context import target_context
 from sentrikat.domain.matching.lanes import scheme_of
+from sentrikat.domain.matching.windows_releases import windows_release
 from sentrikat.domain.versions import key
 
 # Distributions whose packages are another's, rebuilt: its statements judge them where they have none of their own.
@@ -139,23 +140,44 @@ def declared_identities(component: Component, os_family: str) -> list[Identity]:
         if identity is not None:
             found.append(identity)
     if component.kind == "os":
-        found.extend(_platforms(component))
+        found.extend(_systems(component))
     return found
 
 
-def _platforms(component: Component) -> list[Identity]:
-    """Give what conditions call this operating system; never judged, because its packages or builds are."""
-    found = []
-    version = component.version or "0"
+def _systems(component: Component) -> list[Identity]:
+    """Give what an operating system is: its release where its own versions are judged, and what conditions call it.
+
+    Distributions are not judged as a whole, their packages are; an unknown update level of Windows is not judged.
+    """
+    found: list[Identity | None] = []
+    version = component.version
+    if component.namespace == "windows" and version is not None:
+        release = windows_release(f"{component.name} {component.vendor or ''}", version)
+        if release is not None:
+            found.append(
+                _system(Product("cpe:o", f"microsoft:{release[0]}"), release[1], "windows", judged=True)
+            )
+    if component.namespace == "macos":
+        found.append(_system(Product("cpe:o", "apple:macos"), version, "macos", judged=True))
     named = [Product(*pair) for pair in _FAMILY_PLATFORMS.get(component.namespace, ())]
     if (distribution := _DISTRIBUTION_PLATFORMS.get(component.name.lower())) is not None:
         named.append(Product("cpe:o", distribution))
-    for product in named:
-        identity = identity_of(
-            product, version, method="platform", confidence=1.0, os_family=component.namespace, judged=False
-        ) or identity_of(
-            product, "0", method="platform", confidence=1.0, os_family=component.namespace, judged=False
-        )
-        if identity is not None:
-            found.append(identity)
-    return found
+    # A version that cannot be ordered still says which system it is.
+    found.extend(
+        _system(product, version, component.namespace) or _system(product, "0", component.namespace)
+        for product in named
+    )
+    return [one for one in found if one is not None]
+
+
+def _system(product: Product, version: str | None, family: str, *, judged: bool = False) -> Identity | None:
+    vendor, _, name = product.name.partition(":")
+    return identity_of(
+        product,
+        version,
+        method="operating_system" if judged else "platform",
+        confidence=1.0,
+        os_family=family,
+        cpe=CpeName("o", vendor, name) if judged else None,
+        judged=judged,
+    )
