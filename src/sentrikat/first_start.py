@@ -23,7 +23,6 @@ from sentrikat.identity.accounts import FIRST_LOGIN, create_first_administrator
 from sentrikat.identity.organizations import create_organization
 from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database import Database
-from sentrikat.infra.settings import Settings
 from sentrikat.inventory.host import scan_host
 from sentrikat.inventory.host.report import report_body
 from sentrikat.inventory.receipts import accept
@@ -35,10 +34,14 @@ from sentrikat.vulnerabilities.run import run_feed
 INSTALLATION = Caller(0, "system", frozenset({Permission.INSTALLATION_MANAGE}))
 
 
-def first_start(database: Database, settings: Settings, console: Console, *, demo: bool) -> None:  # noqa: ARG001
-    """Do what has not been done yet."""
+def prepare(database: Database, console: Console, *, demo: bool) -> int:
+    """Make what the first page needs: an account and an organization, whose id is returned. A second or two."""
     _administrator(database, console)
-    organization_id = _organization(database, demo=demo)
+    return _organization(database, demo=demo)
+
+
+def fill(database: Database, console: Console, organization_id: int, *, demo: bool) -> None:
+    """Bring in what there is to look at: feeds, this host, sample machines. Minutes; pages work meanwhile."""
     _snapshot(database, console)
     _this_host(database, organization_id, console)
     if demo:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from typing import Annotated
 
@@ -14,7 +15,7 @@ import typer
 from rich.console import Console
 
 from sentrikat.domain.errors import Conflict, Unavailable
-from sentrikat.first_start import first_start
+from sentrikat.first_start import fill, prepare
 from sentrikat.infra import logging
 from sentrikat.infra.database import Database
 from sentrikat.infra.database.embedded import EmbeddedPostgres
@@ -54,8 +55,7 @@ def up(
         for revision in runner.upgrade(url):
             console.print(f"Database: applied {revision}")
         database = Database(url, application_name="sentrikat first start")
-        first_start(database, settings, console, demo=demo)
-        database.close()
+        organization_id = prepare(database, console, demo=demo)
         parts += _children(settings, url, listener)
         supervisor = Supervisor(parts)
         supervisor.start()
@@ -73,9 +73,38 @@ def up(
         f"SentriKat is ready: [bold]{_address(settings, listener)}[/]  ({time.monotonic() - began:.1f} s)"
     )
     console.print("Ctrl-C stops it.")
+    filling = _Filling(database, console, organization_id, demo=demo)
+    filling.start()
     supervisor.run()
+    filling.abandon()
     listener.close()
     console.print("Stopped.")
+
+
+class _Filling(threading.Thread):
+    """Fills a new installation while its pages already answer; what is cut short, the next start continues."""
+
+    def __init__(self, database: Database, console: Console, organization_id: int, *, demo: bool) -> None:
+        # A daemon: at the end the process does not wait for a statement on a database that has stopped.
+        super().__init__(name="first start", daemon=True)
+        self._database, self._console = database, console
+        self._organization_id, self._demo = organization_id, demo
+        self._abandoned = False
+
+    def run(self) -> None:
+        """Fill, and say so when it cannot be done."""
+        try:
+            fill(self._database, self._console, self._organization_id, demo=self._demo)
+        except Exception as error:  # noqa: BLE001 - said, not swallowed; the pages go on without the data
+            if not self._abandoned:
+                self._console.print(f"The first start was not finished: {error}", markup=False)
+                self._console.print("The next start continues it.")
+        else:
+            self._database.close()
+
+    def abandon(self) -> None:
+        """Stop caring about errors: the database has been stopped."""
+        self._abandoned = True
 
 
 def _as_interrupt(_number: int, _frame: object) -> None:
