@@ -116,7 +116,6 @@ def _attempt(
                     staging.add(record)
         if not documents:
             return RunReport(feed.name, "unchanged")
-        advisory_lock(session, f"feed:{feed.name}")
         state = FeedState.from_json(
             session.scalar(text("select state from feed where name = :name"), {"name": feed.name})
         )
@@ -146,9 +145,6 @@ def _attempt(
         advisory_lock(session, KNOWLEDGE)
         now = clock.now()
         complete = feed.complete and not any(document.cut for document in documents)
-        # One merge at a time: ids of new targets must become visible in order (findings.match), and two
-        # merges that touch the same flaw would wait for each other anyway. Reading goes on side by side.
-        advisory_lock(session, "feeds.merge")
         merged = merge(session, staging, complete=complete, now=now)
         _keep_state(session, feed.name, state.after(documents), documents)
         _keep_quarantined(session, feed.name, run_id, quarantined)
