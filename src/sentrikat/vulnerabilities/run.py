@@ -116,28 +116,6 @@ def _attempt(
                     staging.add(record)
         if not documents:
             return RunReport(feed.name, "unchanged")
-        state = FeedState.from_json(
-            session.scalar(text("select state from feed where name = :name"), {"name": feed.name})
-        )
-        staging = Staging(session, feed.name)
-        documents: list[Document] = []
-        quarantined: list[Quarantined] = []
-        set_aside = 0
-        for document in feed.fetch(transport, state, options):
-            if not documents:
-                staging.begin()
-            documents.append(document)
-            for record in _counted(feed.parse(document), progress):
-                if isinstance(record, Quarantined):
-                    set_aside += 1
-                    if record.id:
-                        staging.keep(record.id)
-                    if len(quarantined) < MOST_QUARANTINED:
-                        quarantined.append(record)
-                else:
-                    staging.add(record)
-        if not documents:
-            return RunReport(feed.name, "unchanged")
         # One merge at a time: ids of new targets must become visible in order (findings.match), and two merges that
         # touch the same flaw would wait for each other anyway. A slow source keeps nobody waiting: it is read by now.
         # Reports are taken in before or after, never beside (inventory.ingest): each side must see what the other
