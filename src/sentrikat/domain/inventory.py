@@ -118,7 +118,9 @@ class Installed:
 
 
 # os-release IDs whose advisories are made per major release.
-MAJOR_RELEASES = frozenset({"debian", "rhel", "centos", "almalinux", "rocky", "ol", "amzn", "azurelinux", "mariner"})
+MAJOR_RELEASES = frozenset(
+    {"debian", "rhel", "centos", "almalinux", "rocky", "ol", "amzn", "azurelinux", "mariner"}
+)
 # Distributions without releases: one stream of advisories.
 ROLLING = frozenset({"wolfi", "chainguard", "arch", "opensuse-tumbleweed"})
 # Other spellings of the same os-release ID that reports and purls use.
@@ -201,6 +203,18 @@ def package_name(kind: str, name: str) -> str:
     return name
 
 
+def _unsigned_kernel(source: str) -> str | None:
+    """Give the kernel source that a source of signed images repackages, or None for any other source.
+
+    Debian's linux-signed-amd64 6.1.76+1 signs the images of linux 6.1.76-1, Ubuntu's linux-signed-aws those of
+    linux-aws. Advisories know the kernel only, and the signed packages carry its version as their own.
+    """
+    if not source.startswith("linux-signed"):
+        return None
+    flavor = source.removeprefix("linux-signed")
+    return "linux" if flavor in {"", "-amd64", "-arm64", "-i386"} else f"linux{flavor}"
+
+
 SourceOf = Callable[[str, str], str | None]
 """Give the source package of (release, binary package), as feeds and other hosts know it, or None."""
 
@@ -215,9 +229,12 @@ def component_of(software: Software, os: OperatingSystem, source_of: SourceOf) -
     if kind in DISTRIBUTION_KINDS:
         release = software.release or release_of(os.name, os.version) or ""
         source = software.source_name or source_of(release, software.name)
+        source_version = software.source_version
+        if kind == "deb" and source is not None and (kernel := _unsigned_kernel(source)) is not None:
+            source, source_version = kernel, None
         if kind in {"deb", "apk"}:
-            version = software.source_version or software.version
-            if kind == "deb" and version is not None and software.source_version is None:
+            version = source_version or software.version
+            if kind == "deb" and version is not None and source_version is None:
                 # A rebuild without source changes: `+b1` is no part of the source's version.
                 version = _BINARY_REBUILD.sub("", version)
             return Component(
@@ -226,7 +243,7 @@ def component_of(software: Software, os: OperatingSystem, source_of: SourceOf) -
                 name=source or software.name,
                 version=version,
                 source_name=source,
-                source_version=software.source_version,
+                source_version=source_version,
             )
         return Component(
             kind=kind,
@@ -238,7 +255,9 @@ def component_of(software: Software, os: OperatingSystem, source_of: SourceOf) -
             module=software.module,
         )
     if kind in LANGUAGE_KINDS:
-        return Component(kind=kind, namespace="", name=package_name(kind, software.name), version=software.version)
+        return Component(
+            kind=kind, namespace="", name=package_name(kind, software.name), version=software.version
+        )
     return Component(
         kind=kind,
         namespace=os.family,

@@ -1,0 +1,50 @@
+"""Which component a package is an instance of, where the answer is not its own name."""
+
+from __future__ import annotations
+
+import pytest
+
+from sentrikat.domain.inventory import OperatingSystem, Software, component_of, no_source
+
+
+@pytest.mark.parametrize(
+    ("system", "package", "expected"),
+    [
+        (  # the signed image of Debian's kernel: advisories name linux and its version
+            "debian:12",
+            Software(
+                "deb", "linux-image-6.1.0-10-amd64", "6.1.38-1", None, None, "linux-signed-amd64", "6.1.38+1"
+            ),
+            ("linux", "6.1.38-1"),
+        ),
+        (
+            "ubuntu:22.04",
+            Software("deb", "linux-image-5.15.0-91-generic", "5.15.0-91.101", None, None, "linux-signed"),
+            ("linux", "5.15.0-91.101"),
+        ),
+        (
+            "ubuntu:22.04",
+            Software("deb", "linux-image-5.15.0-1051-aws", "5.15.0-1051.56", None, None, "linux-signed-aws"),
+            ("linux-aws", "5.15.0-1051.56"),
+        ),
+        (
+            "debian:12",
+            Software("deb", "libssl3", "3.0.11-1+b1", None, None, "openssl"),
+            ("openssl", "3.0.11-1"),  # a rebuild is no part of the source's version
+        ),
+        (
+            "debian:12",
+            Software("deb", "libgcc-s1", "12.2.0-14", None, None, "gcc-12", "12.2.0-14"),
+            ("gcc-12", "12.2.0-14"),
+        ),
+    ],
+)
+def test_a_package_is_filed_under_what_advisories_name(
+    system: str, package: Software, expected: tuple[str, str]
+) -> None:
+    name, version = system.split(":")
+
+    component = component_of(package, OperatingSystem("linux", name, version), no_source)
+
+    assert component.namespace == system
+    assert (component.name, component.version) == expected
