@@ -100,6 +100,13 @@ def rematch(session: Session, *, now: datetime) -> Reconciled:
     begin_matching(session)
     begin_reconciling(session)
     match_all(session, now=now)
+    # Every pair, changed or not: a finding that should not be, or is missing, is what this is asked to repair.
+    session.execute(
+        text(
+            "insert into changed_match select component_id, vulnerability_id from match where valid_to is null"
+            " union select component_id, vulnerability_id from finding where closed_at is null"
+        )
+    )
     reconciled = reconcile_matches(session, now=now)
     prioritize_all(session, now=now, cause="rules")
     return reconciled
