@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from sentrikat.cli import doctor, feeds, migrate, scan, serve, up, worker
+from sentrikat.cli import doctor, explain, feeds, migrate, scan, serve, up, users, worker
 from sentrikat.domain.errors import SentriKatError
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
 
 # Every command, in the order the help shows them. A module registers itself with
 # `add_to(app)`; a new one is added here and documented in docs/admin/commands.md.
-COMMANDS = (up, serve, worker, migrate, feeds, scan, doctor)
+COMMANDS = (up, serve, worker, migrate, feeds, scan, explain, users, doctor)
 
 for module in COMMANDS:
     module.add_to(app)

@@ -19,7 +19,6 @@ from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database.reach import open_database
 from sentrikat.infra.settings import load
 
-
 app = typer.Typer(help="People, organizations and API keys.", no_args_is_help=True)
 organizations_app = typer.Typer(help="Organizations of this installation.", no_args_is_help=True)
 keys_app = typer.Typer(help="API keys of an organization.", no_args_is_help=True)

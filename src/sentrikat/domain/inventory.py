@@ -190,12 +190,12 @@ _SEPARATORS = re.compile(r"[-_.]+")
 
 
 def pypi_name(name: str) -> str:
-    """The one spelling of a Python package name, as PEP 503 gives it."""
+    """Give the one spelling of a Python package name, as PEP 503 has it."""
     return _SEPARATORS.sub("-", name).lower()
 
 
 def package_name(kind: str, name: str) -> str:
-    """The spelling under which an ecosystem files a package."""
+    """Give the spelling under which an ecosystem files a package."""
     if kind == "pypi":
         return pypi_name(name)
     if kind in {"nuget", "composer"}:
@@ -271,7 +271,7 @@ def component_of(software: Software, os: OperatingSystem, source_of: SourceOf) -
 
 
 def operating_system_component(os: OperatingSystem) -> Component | None:
-    """The operating system as a component, so that it has findings and can be a platform condition."""
+    """Make the operating system a component, so that it has findings and can be a platform condition."""
     if os.name is None and os.cpe is None:
         return None
     return Component(
@@ -303,7 +303,7 @@ def installed_components(inventory: Inventory, source_of: SourceOf) -> list[Inst
 
 
 def no_source(_release: str, _binary: str) -> str | None:
-    """A `SourceOf` that knows nothing."""
+    """Know nothing: the `SourceOf` of a caller without a database."""
     return None
 
 

@@ -59,7 +59,7 @@ def visit_of_cookie(
     return Visit(caller, signed_in, organization, tuple(organizations))
 
 
-class NotAuthenticated(SentriKatError):  # noqa: N818 - named like the errors of the domain
+class NotAuthenticated(SentriKatError):
     """Nobody is signed in, or the key lets nobody in."""
 
     code = "not_authenticated"

@@ -24,7 +24,8 @@ def run(command: Sequence[str]) -> bytes:
             check=False,
             timeout=TIMEOUT_SECONDS,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"},
+            env=os.environ  # allow environment: handed on, but for the language of messages
+            | {"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"},
         )
     except FileNotFoundError:
         raise CommandError(f"{command[0]} is not installed") from None
