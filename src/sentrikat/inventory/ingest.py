@@ -9,10 +9,9 @@ Reports of one machine are taken one after another: the names a machine is known
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -23,9 +22,9 @@ from sentrikat.domain.errors import Conflict, NotFound
 from sentrikat.domain.inventory import (
     DISTRIBUTION_KINDS,
     Component,
+    Installed,
     Inventory,
     OperatingSystem,
-    Software,
     installed_components,
     learned_sources,
     release_of,
@@ -120,10 +119,10 @@ class _Ingest:
             system = OperatingSystem(**(asset.os | _known(self.inventory.os)))
             self.inventory = replace(self.inventory, os=system)
         sources = self._sources()
-        digest = _digest(self.inventory, sources)
+        reported = by_identity(installed_components(self.inventory, lambda r, b: sources.get((r, b))))
+        digest = _digest(self.inventory, reported)
         if asset is not None and self._is_known(asset, digest):
             return self._finish(asset, asset.id, UNCHANGED, Change(), [], digest)
-        reported = by_identity(installed_components(self.inventory, lambda r, b: sources.get((r, b))))
         present = self._present(asset.id) if asset is not None else []
         compare = compare_whole if self.inventory.complete else compare_part
         change = compare(present, reported, self.collected_at)
@@ -378,20 +377,16 @@ def _component_row(identity: bytes, component: Component) -> dict[str, str | Non
     }
 
 
-_values = attrgetter(
-    *(field.name for field in fields(Software))
-)  # four times as fast as the dataclass itself
-
-
-def _digest(inventory: Inventory, sources: Mapping[tuple[str, str], str]) -> bytes:
+def _digest(inventory: Inventory, reported: Mapping[bytes, Installed]) -> bytes:
     """Give a fingerprint of what is installed: equal whatever the order, the report's id and its time.
 
-    What was looked up counts too: a source learned since makes the same report say more.
+    Made of the components and not of the report, so that a source package learned since, or a better rule of
+    which component a package is, makes the same report say more.
     """
-    parts: Iterable[object] = (
-        inventory.os,
-        sorted(inventory.updates),
-        [part.decode() for part in sorted(map(orjson.dumps, map(_values, inventory.software)))],
-        sorted([*key, source] for key, source in sources.items()),
-    )
-    return hashlib.sha256(orjson.dumps(parts)).digest()
+    digest = hashlib.sha256(orjson.dumps([inventory.os, sorted(inventory.updates)]))
+    for identity in sorted(reported):
+        item = reported[identity]
+        digest.update(identity)
+        if item.binaries or item.paths:
+            digest.update(orjson.dumps([sorted(item.binaries), sorted(item.paths)]))
+    return digest.digest()
