@@ -56,8 +56,12 @@ scope as (
         case when by_sla then sla_on else bod_on end as due_on,
         time_zone
     from bound
+), timed as (
+    select *, (due_on + 1)::timestamp at time zone time_zone as midnight from priced
 ), packed as (
-    select *, ((due_on + 1)::timestamp at time zone time_zone) - interval '1 microsecond' as new_due_at,
+    -- Where clocks fall back over midnight there are two, and PostgreSQL takes the second: the day ends at the first.
+    select *, case when (midnight - interval '1 hour') at time zone time_zone = (due_on + 1)::timestamp
+            then midnight - interval '1 hour' else midnight end - interval '1 microsecond' as new_due_at,
         (((exploited_since is not null)::int::bigint) << 48)
         | ((coalesce(ransomware, false)::int::bigint) << 47)
         | ((new_tier::bigint) << 44)
@@ -68,7 +72,7 @@ scope as (
         -- Without the case, greatest() would take no due date for the latest one: it ignores nulls.
         | (case when due_on is null then 0
             else least(greatest(32767 - (due_on - date '2010-01-01'), 1), 32767) end)::bigint as new_priority
-    from priced
+    from timed
 ), moved as (
     update finding f set policy = p.new_policy, outcome = p.new_outcome, due_at = p.new_due_at,
         tier = p.new_tier, priority = p.new_priority

@@ -141,6 +141,40 @@ def test_stored_deadlines_and_places_are_those_of_the_domain(
         assert tuple(row)[1:] == by_the_domain(ids[row.id]), ids[row.id]
 
 
+@pytest.mark.parametrize(
+    ("zone", "since"),
+    [
+        ("America/Havana", date(2026, 10, 17)),  # clocks fall back from 1:00 to 0:00: two midnights
+        ("Atlantic/Azores", date(2026, 10, 10)),  # the same
+        ("Asia/Beirut", date(2026, 3, 14)),  # clocks jump from 0:00 to 1:00: a day without midnight
+        ("Europe/Zurich", date(2026, 10, 11)),  # the last day has 25 hours
+    ],
+)
+def test_a_deadline_ends_with_its_last_day_where_clocks_change_over_midnight(
+    database: Database, zone: str, since: date
+) -> None:
+    case = {
+        "zone": zone,
+        "exposure": "public",
+        "criticality": 2,
+        "opened_at": NOON,
+        "since": since,
+        "ransomware": False,
+        "automatable": None,
+        "impact": None,
+        "severity": None,
+        "cvss": None,
+        "epss": None,
+    }
+    with database.as_system() as session:
+        session.execute(text(_FURNISH), {**case, "slug": "case"})
+        prioritize_all(session, now=NOON, cause="rules")
+
+    assert rows(database, "select policy, outcome, due_at, tier, priority from finding") == [
+        by_the_domain(case)
+    ]
+
+
 # -- what moves a deadline ---------------------------------------------------------------
 
 
