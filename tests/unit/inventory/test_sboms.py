@@ -214,6 +214,14 @@ def test_a_document_without_a_subject_needs_a_name_to_be_filed_under() -> None:
     assert reading(document, "host").inventory.hostname == "host"
 
 
+@pytest.mark.parametrize("hostname", ["", "  ", "h" * 254, "a\x00b"])
+def test_a_name_to_file_under_must_be_a_name(hostname: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        reading(sample("syft.cdx.json"), hostname)
+
+    assert list(refused.value.fields) == ["hostname"]
+
+
 DOCUMENTS = ["trivy.cdx.json", "syft.cdx.json", "image.spdx.json", "service.spdx3.json"]
 WILD: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 7, 1.5, "", "x", "pkg:", "pkg:deb/x@%", "cpe:", "a\x00b", "v" * 2000, [], {}, [[]]]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sentrikat.domain.errors import InvalidInput
 from sentrikat.domain.inventory import Inventory
 from sentrikat.inventory.readers import agent_report, cyclonedx, spdx
-from sentrikat.inventory.readers.document import load_object, may_hold_control_characters
+from sentrikat.inventory.readers.document import CONTROL, load_object, may_hold_control_characters
 
 FORMS = (agent_report.FORM, cyclonedx.FORM, spdx.FORM)
 
@@ -39,6 +39,12 @@ def read_report(body: bytes, form: str | None = None, *, hostname: str | None = 
         raise InvalidInput(
             f"The report was not accepted: “{form}” is no form of report.",
             hint=f"Use one of {', '.join(FORMS)}.",
+        )
+    if hostname is not None and (not hostname.strip() or len(hostname) > 253 or CONTROL.search(hostname)):
+        raise InvalidInput(
+            "The report was not accepted: the name to file it under is no host name.",
+            hint="Give 1 to 253 characters without control characters. Nothing was stored.",
+            fields={"hostname": "is empty, too long, or holds a control character"},
         )
     if form == agent_report.FORM:
         return Reading(form, agent_report.read(body))
