@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from sentrikat.api import assets, audit, feeds, findings, health, keys, me, reports, vulnerabilities
 from sentrikat.api.answers import json
@@ -28,6 +31,16 @@ for part in (health, me, reports, assets, findings, vulnerabilities, feeds, keys
     router.include_router(part.router)
 
 
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A route: where it is, every dependency it calls, and the permission it asks for."""
+
+    path: str
+    methods: tuple[str, ...]
+    asked: tuple[Callable[..., Any], ...]
+    permission: Permission | None
+
+
 @router.get("/openapi.json", include_in_schema=False)
 def openapi(request: Request) -> Response:
     """Give this description."""
@@ -38,7 +51,6 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
     """Describe the API: what it takes, answers, and who may call it."""
     if app.openapi_schema is not None:
         return app.openapi_schema
-    routes = [route for route in app.routes if isinstance(route, APIRoute) and route.include_in_schema]
     document = get_openapi(
         title="SentriKat API",
         version="1",
@@ -46,7 +58,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         description="Inventory in, explained and prioritized findings out. "
         "Keys are made in the web application under API keys and sent as `Authorization: Bearer sk_…`. "
         "Lists are paged: `next_cursor` of one answer is `cursor` of the next.",
-        routes=routes,
+        routes=app.routes,
     )
     document["components"]["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "An API key, `sk_…`."},
@@ -57,10 +69,12 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
             "description": "A signed-in browser; what changes something also needs the header X-CSRF-Token.",
         },
     }
-    for route in routes:
-        for method in route.methods or ():
-            operation = document["paths"][route.path][method.lower()]
-            _describe_access(route, operation)
+    for entrance in entrances(app):
+        for method in entrance.methods:
+            operation = document["paths"].get(entrance.path, {}).get(method.lower())
+            if operation is None:
+                continue  # a page
+            _describe_access(entrance, operation)
             problem = operation["responses"].pop("default")
             problem["content"] = {"application/problem+json": problem["content"]["application/json"]}
             operation["responses"].pop("422", None)  # FastAPI's own form, which is never sent
@@ -71,22 +85,29 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
     return document
 
 
-def asked_of(route: APIRoute) -> tuple[bool, Permission | None]:
-    """Say whether a route asks who is calling, and which permission it asks for."""
-    waiting, authenticated, permission = [route.dependant], False, None
-    while waiting:
-        dependant = waiting.pop()
-        authenticated = authenticated or dependant.call is authenticate
-        permission = permission or permission_of(dependant.call)
-        waiting += dependant.dependencies
-    return authenticated, permission
+def entrances(app: FastAPI) -> list[Entrance]:
+    """Give every route of the application, pages included, with what it asks of its caller."""
+    found = []
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, APIRoute) and context.path is not None:
+            asked = tuple(_calls_below(route.dependant))
+            permission = next(filter(None, map(permission_of, asked)), None)
+            found.append(Entrance(context.path, tuple(sorted(route.methods or ())), asked, permission))
+    return found
 
 
-def _describe_access(route: APIRoute, operation: dict[str, Any]) -> None:
-    authenticated, permission = asked_of(route)
-    if authenticated:
+def _calls_below(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+    for one in dependant.dependencies:
+        if one.call is not None:
+            yield one.call
+        yield from _calls_below(one)
+
+
+def _describe_access(entrance: Entrance, operation: dict[str, Any]) -> None:
+    if authenticate in entrance.asked:
         operation["security"] = [{"key": []}, {"session": []}]
-    if permission is not None:
-        operation["x-permission"] = permission.value
-        words = f"Permission: `{permission.value}` ({PERMISSION_WORDS[permission]})."
+    if entrance.permission is not None:
+        operation["x-permission"] = entrance.permission.value
+        words = f"Permission: `{entrance.permission.value}` ({PERMISSION_WORDS[entrance.permission]})."
         operation["description"] = f"{operation.get('description', '')}\n\n{words}".strip()

@@ -37,7 +37,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("due:<7d", "due within seven days"),
     ("severity:critical", "critical, high, medium or low"),
     ("exposure:public", "public, internal or unknown"),
-    ("asset:web-03", "part of the host name"),
+    ("asset:db-07", "part of the host name"),
     ("software:openssl", "part of the software's name"),
     ("cve:CVE-2026-1234", "one vulnerability"),
     ("verdict:review", "where a source names no versions"),
