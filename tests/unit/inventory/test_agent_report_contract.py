@@ -149,7 +149,7 @@ REPORTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(REPORTS)
 def test_schema_and_reader_agree_on_generated_reports(report: dict[str, Any]) -> None:
     body = json.dumps(report).encode()
@@ -157,7 +157,7 @@ def test_schema_and_reader_agree_on_generated_reports(report: dict[str, Any]) ->
     assert accepted(body) is VALIDATOR.is_valid(report)
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_schema_and_reader_agree_on_golden_reports_with_one_change(data: st.DataObject) -> None:
     report = json.loads(data.draw(st.sampled_from(GOOD)).read_text("utf-8"))

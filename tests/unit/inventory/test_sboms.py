@@ -228,7 +228,7 @@ WILD: st.SearchStrategy[Any] = st.sampled_from(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_document_with_one_wild_value_is_read_or_refused_and_nothing_else(data: st.DataObject) -> None:
     document = copy.deepcopy(sample(data.draw(st.sampled_from(DOCUMENTS))))
