@@ -1,0 +1,268 @@
+"""The pages over HTTP: signing in and out, tokens, headers, and figures that lead to what they count."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from sentrikat.api.problems import Problem
+from sentrikat.app import create_app
+from sentrikat.infra.clock import FrozenClock
+from sentrikat.infra.database import Database
+from sentrikat.infra.settings import Settings
+from sentrikat.web.headers import HEADERS
+from tests.flows.estate import PASSWORD, Estate, session_of
+
+
+def token_of(page: str) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+def sign_in(client: TestClient, login: str, password: str = PASSWORD, next_path: str = "/") -> int:
+    token = token_of(client.get("/sign-in").text)
+    answer = client.post(
+        "/sign-in", data={"csrf_token": token, "login": login, "password": password, "next": next_path}
+    )
+    return answer.status_code
+
+
+@pytest.fixture
+def analyst(client: TestClient, database: Database, clock: FrozenClock, estate: Estate) -> TestClient:
+    """The analyst's browser."""
+    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "analyst"))
+    return client
+
+
+def test_signing_in_gives_a_new_cookie_and_ends_the_old_session(
+    client: TestClient, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    planted = session_of(database, clock, estate, "viewer")
+    client.cookies.set("sentrikat_session", planted)
+    page = client.get("/sign-in", headers={"Cookie": ""})
+    token = token_of(page.text)
+    visitor = page.cookies["sentrikat_visitor"]
+    answer = client.post(
+        "/sign-in",
+        data={"csrf_token": token, "login": "analyst", "password": PASSWORD, "next": "/findings"},
+        headers={"Cookie": f"sentrikat_session={planted}; sentrikat_visitor={visitor}"},
+    )
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/findings")
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert planted not in cookie
+    assert client.get("/", headers={"Cookie": f"sentrikat_session={planted}"}).status_code == 303
+
+
+def test_over_https_cookies_are_secure_and_bound_to_the_host(database: Database, clock: FrozenClock) -> None:
+    app = create_app(Settings(public_url="https://kat.example"), database.url, clock=clock)
+    with TestClient(app, base_url="https://kat.example", follow_redirects=False) as client:
+        answer = client.get("/sign-in")
+
+    assert answer.headers["set-cookie"].startswith("__Host-sentrikat_visitor=")
+    assert "Secure" in answer.headers["set-cookie"]
+    assert "max-age=31536000" in answer.headers["strict-transport-security"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"csrf_token": ""},
+        {"csrf_token": "guess"},
+    ],
+)
+def test_a_sign_in_form_from_elsewhere_is_refused(client: TestClient, spoil: dict[str, str]) -> None:
+    token = token_of(client.get("/sign-in").text)
+    data = {"csrf_token": token, "login": "analyst", "password": PASSWORD, **spoil}
+
+    assert client.post("/sign-in", data=data).status_code == 403
+
+
+def test_the_browser_s_own_word_on_where_a_form_comes_from_counts(client: TestClient) -> None:
+    token = token_of(client.get("/sign-in").text)
+    data = {"csrf_token": token, "login": "analyst", "password": PASSWORD}
+
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+        assert client.post("/sign-in", data=data, headers=headers).status_code == 403
+
+
+def test_after_too_many_failures_the_page_says_how_long_to_wait(client: TestClient) -> None:
+    statuses = [sign_in(client, "nobody-at-all", "wrong") for _ in range(11)]
+
+    assert statuses == [401] * 10 + [429]
+
+
+@pytest.mark.parametrize("token", [None, "guess"])
+def test_a_form_without_its_token_changes_nothing(
+    analyst: TestClient, database: Database, estate: Estate, token: str | None
+) -> None:
+    asset = estate.assets[next(iter(estate.assets))]
+    data = {"exposure": "public"} | ({"csrf_token": token} if token else {})
+
+    assert analyst.post(f"/assets/{asset}", data=data).status_code == 403
+    with database.as_system() as session:
+        query = text("select exposure from asset where id = :id")
+        assert session.execute(query, {"id": asset}).scalar_one() == "unknown"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/sign-in", "/nothing", "/findings/999999", "/assets?exposure=x", "/api/v1/me", "/api/v1/nothing"],
+)
+def test_every_answer_carries_the_security_headers(analyst: TestClient, path: str) -> None:
+    answer = analyst.get(path)
+
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-request-id"]
+
+
+def test_even_a_fault_of_ours_is_worded_and_carries_the_headers(
+    database: Database, clock: FrozenClock
+) -> None:
+    app = create_app(Settings(), database.url, clock=clock)
+
+    def broken() -> None:
+        raise ZeroDivisionError("secret detail")
+
+    app.add_api_route("/api/v1/broken", broken)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        answer = client.get("/api/v1/broken")
+
+    assert answer.status_code == 500
+    assert "secret detail" not in answer.text
+    assert Problem.model_validate(answer.json()).request_id == answer.headers["x-request-id"]
+    assert answer.headers["content-security-policy"] == HEADERS["Content-Security-Policy"]
+
+
+def test_a_database_that_does_not_answer_is_said_plainly(clock: FrozenClock) -> None:
+    app = create_app(Settings(), "postgresql://nobody@127.0.0.1:1/nothing", clock=clock)
+    with TestClient(app) as client:
+        answer = client.get("/api/v1/me", headers={"Authorization": "Bearer sk_aaaaaaaaaa_" + "A" * 43})
+        ready = client.get("/api/v1/health/ready")
+
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "database_unavailable"
+    assert ready.status_code == 503
+
+
+def test_an_unknown_page_is_worded_like_the_api_s_problem(analyst: TestClient) -> None:
+    page = html.unescape(analyst.get("/findings/999999").text)
+
+    assert "There is no finding 999999 in this organization." in page
+    assert "not_found" in page
+
+
+def test_names_are_shown_as_text_and_never_as_markup(analyst: TestClient, estate: Estate) -> None:
+    page = analyst.get(f"/assets/{estate.assets['web-03']}").text
+
+    assert "Hausverwaltung Pro &lt;Client&gt;" in page
+    assert "<Client>" not in page
+
+
+def test_every_figure_of_the_overview_leads_to_as_many_findings(analyst: TestClient) -> None:
+    page = analyst.get("/").text
+    links = re.findall(r'href="(/findings\?q=[^"]+)"[^>]*>\+? ?([\d,]+)', page)
+    assert len(links) >= 2
+    wrong = {}
+    for href, figure in links:
+        listed = analyst.get(html.unescape(href)).text
+        count = re.search(r"<strong>([\d,]+)</strong> finding", listed)
+        if (count[1] if count else "0") != figure:
+            wrong[href] = (figure, count and count[1])
+
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "target"),
+    [
+        ("cve-2023-5217", "/vulnerabilities/CVE-2023-5217"),
+        ("web-03", "/assets?hostname=web-03"),
+        ("libvpx", "/findings?q=software%3A%22libvpx%22"),
+        ("exploited:yes", "/findings?q=exploited%3Ayes"),
+        ("", "/findings"),
+        ("\x00", "/findings"),
+    ],
+)
+def test_search_goes_to_what_the_words_name(analyst: TestClient, words: str, target: str) -> None:
+    assert analyst.get("/search", params={"q": words}).headers["location"] == target
+
+
+def test_the_strip_says_why_figures_are_qualified(analyst: TestClient) -> None:
+    page = html.unescape(analyst.get("/findings").text)
+
+    assert "Never loaded: FIRST EPSS" in page
+    assert '<a href="/unidentified">1 product not judged</a>' in page
+
+
+def test_a_person_without_an_organization_sees_their_account_only(
+    client: TestClient, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "nowhere"))
+
+    assert client.get("/").status_code == 403
+    assert client.get("/profile").status_code == 200
+
+
+def test_a_changed_password_needs_the_present_one_and_signs_others_out(
+    client: TestClient, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    other = session_of(database, clock, estate, "manager")
+    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "manager"))
+    token = token_of(client.get("/profile").text)
+
+    def change(current: str, new: str) -> int:
+        data = {"csrf_token": token, "current_password": current, "new_password": new}
+        return client.post("/profile/password", data=data).status_code
+
+    assert change("wrong", "a much better password") == 422
+    assert change(PASSWORD, "short") == 422
+    assert change(PASSWORD, "a much better password") == 303
+    assert client.get("/profile").status_code == 200
+    assert client.get("/", headers={"Cookie": f"sentrikat_session={other}"}).status_code == 303
+
+
+def test_signing_out_ends_the_session_on_the_server(
+    client: TestClient, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    cookie = session_of(database, clock, estate, "auditor")
+    headers = {"Cookie": f"sentrikat_session={cookie}"}
+    token = token_of(client.get("/profile", headers=headers).text)
+
+    assert client.post("/sign-out", data={"csrf_token": token}, headers=headers).status_code == 303
+    assert client.get("/", headers=headers).status_code == 303
+
+
+def test_nobody_may_look_at_an_organization_they_are_no_member_of(
+    analyst: TestClient, estate: Estate
+) -> None:
+    token = token_of(analyst.get("/profile").text)
+    data = {"csrf_token": token, "organization": str(estate.other)}
+
+    assert analyst.post("/organization", data=data).status_code == 404
+
+
+def test_a_first_page_without_assets_says_what_to_do(
+    client: TestClient, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    with database.as_system() as session:
+        session.execute(
+            text("update asset set retired_at = now() where organization_id = :o"), {"o": estate.other}
+        )
+        session.commit()
+        client.cookies.set("sentrikat_session", session_of(database, clock, estate, "theirs"))
+        page = client.get("/").text
+        session.execute(
+            text("update asset set retired_at = null where organization_id = :o"), {"o": estate.other}
+        )
+
+    assert "Nothing reports yet" in page
+    assert "/api/v1/agent/reports" in page
