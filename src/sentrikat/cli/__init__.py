@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from sqlalchemy.exc import OperationalError
 
 from sentrikat.cli import doctor, explain, feeds, migrate, scan, serve, up, users, worker
 from sentrikat.domain.errors import SentriKatError
@@ -49,6 +50,11 @@ def run(arguments: list[str] | None = None) -> int:
         console.print(f"[bold red]Error:[/] {_plain(error.message)}", soft_wrap=True)
         if error.hint:
             console.print(_plain(error.hint), soft_wrap=True)
+        return 1
+    except OperationalError as error:
+        console = Console(stderr=True, highlight=False)
+        console.print(f"[bold red]Error:[/] The database stopped answering: {_plain(str(error.orig).strip())}")
+        console.print("What was not committed is rolled back; nothing is half done. sentrikat doctor looks closer.")
         return 1
     except (KeyboardInterrupt, typer.Abort):
         return 130  # as shells report an interrupt

@@ -11,7 +11,7 @@ source corrected later is taken in its corrected form: feeds do not say what the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import islice
 
@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from sentrikat.domain.advisory import Product
 from sentrikat.domain.inventory import (
     APPLICATION_KINDS,
+    LANGUAGE_KINDS,
     Component,
     Installed,
     Inventory,
@@ -55,6 +56,9 @@ class Judged:
     state: str
     hits: tuple[Fact, ...] = ()
     described: bool = True  # some source makes statements about one of its products
+    named: Identity | None = (
+        None  # a language package under the CPE name that sources outside its ecosystem use
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ class Scanner:
         fresh = [one for one in components if one not in self._known]
         if not fresh:
             return
-        if self._titles is None and any(needs_names(one) for one in fresh):
+        if self._titles is None and any(needs_names(one) or one.kind in LANGUAGE_KINDS for one in fresh):
             self._titles = TitleIndex.load(self.session)
         identified: dict[int, tuple[Component, list[Identity], str]] = {}
         for component in fresh:
@@ -152,7 +156,15 @@ class Scanner:
                 state=state,
                 hits=tuple(facts.get(number, ())),
                 described=any(one.product in ids for one in found if one.judged),
+                named=self._named(component, found),
             )
+
+    def _named(self, component: Component, found: Sequence[Identity]) -> Identity | None:
+        """Give the identity of a language package with its CPE name, where its name tells one."""
+        if component.kind not in LANGUAGE_KINDS or not found or self._titles is None:
+            return None
+        name = self._titles.name_of_package(component.kind, component.name, component.version)
+        return replace(found[0], cpe=name.format()) if name is not None else None
 
     def _product_ids(self, products: set[Product]) -> dict[Product, int]:
         """Give the ids of products that some source makes statements about."""
@@ -206,8 +218,10 @@ class Scanner:
         identified: list[tuple[Installed, Identity]] = []
         for item, known in judged:
             best = next((one for one in known.identities if one.judged), None)
-            if best is not None and item.component.kind in APPLICATION_KINDS | {"cpe"}:
-                identified.append((item, best))
+            if best is not None and (
+                known.named is not None or item.component.kind in APPLICATION_KINDS | {"cpe"}
+            ):
+                identified.append((item, known.named or best))
             hints: list[str] = []
             for fact in known.hits:
                 flaw = self._flaws.get(fact.vulnerability_id)

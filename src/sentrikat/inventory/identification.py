@@ -60,6 +60,8 @@ def identify_component(
     found = declared_identities(component, os_family)
     if index is not None and needs_title(component):
         found.extend(index.identities(component, os_family))
+    elif index is not None and _lacks_group(component):
+        found = index.artifact(component, os_family)
     elif index is not None and (name := declared_cpe(component)) is not None:
         found.extend(index.records_of(component, name, os_family))
     # A product named twice counts once, by the first name: what a component declares before what it is called.
@@ -79,9 +81,16 @@ def needs_title(component: Component) -> bool:
 
 def needs_names(component: Component) -> bool:
     """Say whether identification looks up names for a component: its title's, or those of its declared CPE."""
-    return needs_title(component) or (
-        component.kind not in DISTRIBUTION_KINDS and declared_cpe(component) is not None
+    return (
+        needs_title(component)
+        or _lacks_group(component)
+        or (component.kind not in DISTRIBUTION_KINDS and declared_cpe(component) is not None)
     )
+
+
+def _lacks_group(component: Component) -> bool:
+    """Say whether a jar names its artifact only: what a file name gives, and too little to be sure of."""
+    return component.kind == "maven" and ":" not in component.name
 
 
 def note_covered(session: Session) -> None:
@@ -118,6 +127,8 @@ def _state(component: Component, found: list[Identity], covered: frozenset[str])
         return "identified"
     if component.kind == "os":
         return "identified" if found else "unidentified"
+    if _lacks_group(component):
+        return "unidentified"
     if declared_products(component):
         return "no_version"
     return "unidentified"

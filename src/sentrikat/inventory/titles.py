@@ -15,13 +15,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.advisory import Product
-from sentrikat.domain.cpe.name import CpeName
+from sentrikat.domain.cpe.name import ANY, CpeName, escape
+from sentrikat.domain.errors import InvalidName
 from sentrikat.domain.inventory import Component
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.identity import declared_cpe, identity_of
@@ -38,10 +39,49 @@ _LETTERS = re.compile(r"[^a-z0-9+#]")
 
 # Legal forms and filler in vendor names; they say nothing about who it is.
 _LEGAL = frozenset(
-    ["inc", "incorporated", "corp", "corporation", "llc", "ltd", "limited", "gmbh", "ag", "sa", "co", "company", "the", "team", "project", "foundation", "software", "technologies", "technology", "systems", "group", "international", "and", "of"]
+    [
+        "inc",
+        "incorporated",
+        "corp",
+        "corporation",
+        "llc",
+        "ltd",
+        "limited",
+        "gmbh",
+        "ag",
+        "sa",
+        "co",
+        "company",
+        "the",
+        "team",
+        "project",
+        "foundation",
+        "software",
+        "technologies",
+        "technology",
+        "systems",
+        "group",
+        "international",
+        "and",
+        "of",
+    ]
+)
+# Last words of a title that say which edition it is; NVD files editions under one product, or as sw_edition.
+_EDITIONS = frozenset(
+    {"ce", "community", "edition", "enterprise", "pro", "professional", "ultimate", "free", "standard"}
 )
 _MIN_UNIQUE = 4  # letters: shorter names are words of too many things to stand alone
 _CVE5 = "cve5"
+_LANGUAGE_VENDORS = {
+    "pypi": ("python", "pythonsoftwarefoundation"),
+    "npm": ("npmjs", "nodejs"),
+    "gem": ("rubygems", "rubyonrails"),
+    "golang": ("golang",),
+    "cargo": ("rustlang",),
+    "maven": ("apache",),
+    "composer": ("php",),
+    "nuget": ("microsoft",),
+}
 
 _COUNTED = (
     "select p.ecosystem, p.name, count(*) as statements from product p"
@@ -53,6 +93,10 @@ _LOOK_UP = text(
         narrowed="and regexp_replace(split_part(p.name, ':', 2), '[^a-z0-9+#]', '', 'g')"
         " = any(cast(:letters as text[]))"
     )
+)
+_ARTIFACTS = text(
+    "select name from product where ecosystem = 'maven'"
+    " and exists (select from affected_range r where r.product_id = product.id and r.valid_to is null)"
 )
 _EVERYTHING = text(_COUNTED.format(narrowed=""))
 
@@ -78,21 +122,27 @@ def title_words(component: Component) -> list[str]:
 
 
 def vendor_words(component: Component) -> set[str]:
-    """Give the words that say who made it: of the vendor field, and of a bundle id such as org.mozilla.firefox."""
-    words = set(_WORDS.findall((component.vendor or "").lower()))
+    """Give the words that say who made it: of the vendor field, and of a bundle id such as org.mozilla.firefox.
+
+    The words of the vendor also count as one: "Node.js Foundation" is `nodejs`.
+    """
+    named = [word for word in _WORDS.findall((component.vendor or "").lower()) if word not in _LEGAL]
+    words = {*named, "".join(named)} - {""}
     if component.bundle_id:
-        words.update(component.bundle_id.lower().split(".")[1:2])
-    return words - _LEGAL
+        words.update(set(component.bundle_id.lower().split(".")[1:2]) - _LEGAL)
+    return words
 
 
 def spellings(component: Component) -> dict[str, str]:
     """Give the letters a product may go by, with the words before them: `chrome` -> `google` of "Google Chrome"."""
     words = title_words(component)
     found: dict[str, str] = {}
-    for start in range(min(len(words), 3)):
-        letters = letters_of("".join(words[start:]))
-        if letters:
-            found.setdefault(letters, letters_of("".join(words[:start])))
+    plain = words[:-1] if len(words) > 1 and words[-1] in _EDITIONS else words
+    for named in (words, plain):
+        for start in range(min(len(named), 3)):
+            letters = letters_of("".join(named[start:]))
+            if letters:
+                found.setdefault(letters, letters_of("".join(named[:start])))
     return found
 
 
@@ -106,6 +156,7 @@ class TitleIndex:
     """Products by the letters of their product part, with how many statements are about each."""
 
     products: dict[str, list[tuple[Product, int]]]
+    artifacts: dict[str, list[Product]] = field(default_factory=dict)  # Maven products by artifact
 
     @classmethod
     def load(cls, session: Session, components: Sequence[Component] | None = None) -> TitleIndex:
@@ -118,15 +169,20 @@ class TitleIndex:
                 name = declared_cpe(one)
                 letters |= _declared_spellings(name) if name is not None else set(spellings(one))
             rows = session.execute(_LOOK_UP, {"letters": sorted(letters)}).all()
-        return cls.of((Product(row.ecosystem, row.name), row.statements) for row in rows)
+        artifacts: dict[str, list[Product]] = defaultdict(list)
+        for name in session.scalars(_ARTIFACTS):
+            artifacts[name.partition(":")[2]].append(Product("maven", name))
+        return cls.of(((Product(row.ecosystem, row.name), row.statements) for row in rows), dict(artifacts))
 
     @classmethod
-    def of(cls, products: Iterable[tuple[Product, int]]) -> TitleIndex:
+    def of(
+        cls, products: Iterable[tuple[Product, int]], artifacts: dict[str, list[Product]] | None = None
+    ) -> TitleIndex:
         """Index products by their letters."""
         found: dict[str, list[tuple[Product, int]]] = defaultdict(list)
         for product, statements in products:
             found[letters_of(product.name.partition(":")[2])].append((product, statements))
-        return cls(dict(found))
+        return cls(dict(found), artifacts or {})
 
     def identities(self, component: Component, os_family: str) -> list[Identity]:
         """Give the product the title names, under each of its names, the most used first; or nothing."""
@@ -134,13 +190,25 @@ class TitleIndex:
         found = []
         for product in products:
             vendor, _, name = product.name.partition(":")
-            cpe = None if product.ecosystem == _CVE5 else CpeName(product.ecosystem[-1], vendor, name)
+            cpe = None
+            if product.ecosystem != _CVE5:
+                cpe = CpeName(product.ecosystem[-1], vendor, name, _version_attribute(component.version))
             identity = identity_of(
                 product, component.version, method=method, confidence=confidence, os_family=os_family, cpe=cpe
             )
             if identity is not None:
                 found.append(identity)
         return found
+
+    def artifact(self, component: Component, os_family: str) -> list[Identity]:
+        """Give the Maven product of a jar that names its artifact but not its group, if only one group has it."""
+        found = self.artifacts.get(component.name, [])
+        if len(found) != 1:
+            return []
+        identity = identity_of(
+            found[0], component.version, method="artifact", confidence=0.8, os_family=os_family
+        )
+        return [identity] if identity is not None else []
 
     def records_of(self, component: Component, name: CpeName, os_family: str) -> list[Identity]:
         """Give the identities under which CVE records speak, in free words, of a declared CPE product."""
@@ -171,11 +239,51 @@ class TitleIndex:
                         (product, statements)
                     )
         if proven:
-            return _one_maker(proven)
-        if makers:
+            return self._with_namesake(*_one_maker(proven))
+        if makers - {letters_of("".join(title_words(component)))}:
             # Somebody made it, and no product of that name is known to be theirs, but for one that bears its name.
             return self._named_after(component)
         return self._by_title_alone(component)
+
+    def _with_namesake(
+        self, products: list[Product], method: str, confidence: float
+    ) -> tuple[list[Product], str, float]:
+        """Add the product filed under its own name as vendor, which NVD does where no organization stands behind it.
+
+        7-Zip of Igor Pavlov is both igor_pavlov:7-zip and, for most of its flaws, 7-zip:7-zip.
+        """
+        if not products:
+            return products, method, confidence
+        counts = dict(self.products.get(letters_of(products[0].name.partition(":")[2]), ()))
+        own = [
+            one
+            for one in counts
+            if one.ecosystem == "cpe:a"
+            and one not in products
+            and letters_of(one.name.partition(":")[0]) == letters_of(one.name.partition(":")[2])
+        ]
+        ordered = sorted(
+            [*products, *own], key=lambda one: (one.ecosystem == _CVE5, -counts.get(one, 0), one)
+        )
+        return ordered, method, confidence
+
+    def name_of_package(self, kind: str, name: str, version: str | None) -> CpeName | None:
+        """Give the CPE name of a language package, to show; its flaws are judged in its own ecosystem.
+
+        Taken where the product's vendor is the language's, the project itself, or the only one of that name.
+        """
+        letters = letters_of(name.rpartition("/")[2].rpartition(":")[2])
+        if len(letters) < _MIN_UNIQUE:
+            return None
+        found = [(one, count) for one, count in self.products.get(letters, ()) if one.ecosystem == "cpe:a"]
+        makers = {letters, f"{letters}project", kind, *_LANGUAGE_VENDORS.get(kind, ())}
+        proven = [pair for pair in found if letters_of(pair[0].name.partition(":")[0]) in makers]
+        chosen = proven or (found if len(found) == 1 else [])
+        if not chosen:
+            return None
+        product = max(chosen, key=lambda pair: (pair[1], pair[0]))[0]
+        vendor, _, own = product.name.partition(":")
+        return CpeName("a", vendor, own, _version_attribute(version))
 
     def _named_after(self, component: Component) -> tuple[list[Product], str, float]:
         letters = letters_of("".join(title_words(component)))
@@ -197,6 +305,14 @@ class TitleIndex:
         if len(letters) < _MIN_UNIQUE or len(candidates) != 1:
             return [], "", 0.0
         return candidates, "title", 0.6
+
+
+def _version_attribute(version: str | None) -> str:
+    """Give a version as a CPE attribute; `*` for none, and for one that CPE cannot write."""
+    try:
+        return escape(version) if version else ANY
+    except InvalidName:
+        return ANY
 
 
 def _one_maker(proven: dict[str, list[tuple[Product, int]]]) -> tuple[list[Product], str, float]:

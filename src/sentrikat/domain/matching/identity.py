@@ -17,8 +17,9 @@ from sentrikat.domain.matching.lanes import scheme_of
 from sentrikat.domain.matching.windows_releases import windows_release
 from sentrikat.domain.versions import key
 
-# Distributions whose packages are another's, rebuilt: its statements judge them where they have none of their own.
-REBUILDS = {"centos": "rhel"}
+# Distributions whose packages are another's, rebuilt under its very versions: its statements are true of them too, and
+# fill what their own data, which names only what was rebuilt, leaves out.
+REBUILDS = {"centos": "rhel", "rocky": "rhel", "almalinux": "rhel", "ol": "rhel"}
 
 # How NVD names the platform an application runs on, by os family.
 _FAMILY_PLATFORMS = {

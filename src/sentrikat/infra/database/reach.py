@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
 from sentrikat.infra.database.embedded import EmbeddedPostgres
+from sentrikat.infra.database.engine import conninfo
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.settings import Settings
 
@@ -14,6 +19,12 @@ from sentrikat.infra.settings import Settings
 def embedded_directory(settings: Settings) -> Path:
     """Return where the embedded server of these settings lives."""
     return settings.data_dir / "postgresql"
+
+
+_OTHERS = (
+    "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
+)
+_LOOK_SECONDS = 0.5
 
 
 @contextmanager
@@ -31,7 +42,21 @@ def reach_server(settings: Settings) -> Iterator[str]:
         yield server.url()
         return
     with server:
-        yield server.url()
+        try:
+            yield server.url()
+        finally:
+            _wait_for_others(server.url())
+
+
+def _wait_for_others(url: str) -> None:
+    """Keep the server running while another command uses it: we started it, so our end would be theirs."""
+    told = False
+    with psycopg.connect(conninfo(url), autocommit=True) as connection:
+        while connection.execute(_OTHERS).fetchone() != (0,):
+            if not told:
+                told = True
+                sys.stderr.write("Waiting for another command that uses the same database.\n")
+            time.sleep(_LOOK_SECONDS)
 
 
 @contextmanager
