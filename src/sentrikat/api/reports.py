@@ -12,11 +12,12 @@ from sentrikat.api.answers import Answer, json, page
 from sentrikat.api.bodies import UnsupportedMedia, read_body, unpack
 from sentrikat.api.context import Now, TenantSession, requires, settings_of
 from sentrikat.api.paging import PageParams, decode_cursor, encode_cursor
+from sentrikat.audit.journal import record
 from sentrikat.domain.permissions import Caller, Permission
 from sentrikat.inventory.access import access_receipt
 from sentrikat.inventory.models import Receipt
 from sentrikat.inventory.queries import list_receipts
-from sentrikat.inventory.receipts import accept
+from sentrikat.inventory.receipts import accept, confirm
 
 router = APIRouter(tags=["reports"])
 
@@ -126,6 +127,21 @@ def show(
 ) -> Response:
     """Say what became of one report."""
     return json(_receipt(access_receipt(session, caller, receipt_id, Permission.REPORT_READ)))
+
+
+@router.post("/receipts/{receipt_id}/confirmation", status_code=202, response_model=ReceiptAnswer)
+def confirm_held(
+    caller: Annotated[Caller, requires(Permission.INVENTORY_WRITE)],
+    session: TenantSession,
+    now: Now,
+    receipt_id: int,
+) -> Response:
+    """Let a report that was held take effect: somebody looked at it and says it is true."""
+    receipt = confirm(session, caller.organization_id, receipt_id, by=caller.actor)
+    record(
+        session, caller, "report.confirmed", f"receipt:{receipt.id}", {"report": receipt.report_id}, now=now
+    )
+    return json(_receipt(receipt), status=202)
 
 
 def _form_of(content_type: str | None) -> str | None:

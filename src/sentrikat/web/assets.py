@@ -6,6 +6,7 @@ from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Query, Request, Response
 
+from sentrikat.audit.journal import record
 from sentrikat.domain.errors import InvalidInput
 from sentrikat.domain.permissions import Permission
 from sentrikat.findings.queries import COUNT_CAP, FindingFilters, list_findings
@@ -20,6 +21,7 @@ from sentrikat.inventory.queries import (
     list_receipts,
     list_software,
 )
+from sentrikat.inventory.receipts import confirm
 from sentrikat.reactions import after_asset_change
 from sentrikat.web import cursors
 from sentrikat.web.context import Form, Now, TenantSession, requires
@@ -159,6 +161,25 @@ def change(
     if request.headers.get("X-Panel") == "1":
         return Response(status_code=204)
     return see_other(f"/assets/{asset.id}?saved=true")
+
+
+@router.post("/assets/{asset_id}/receipts/{receipt_id}/confirmation")
+def confirm_held(
+    visit: Annotated[Visit, requires(Permission.INVENTORY_WRITE)],
+    session: TenantSession,
+    now: Now,
+    asset_id: int,
+    receipt_id: int,
+    _form: Form,
+) -> Response:
+    """Let a report that was held take effect after all."""
+    access_asset(session, visit.caller, asset_id, Permission.INVENTORY_WRITE)
+    caller = visit.caller
+    receipt = confirm(session, caller.organization_id, receipt_id, by=visit.session.login)
+    record(
+        session, caller, "report.confirmed", f"receipt:{receipt.id}", {"report": receipt.report_id}, now=now
+    )
+    return see_other(f"/assets/{asset_id}")
 
 
 @router.get("/unidentified")
