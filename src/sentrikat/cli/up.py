@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -67,16 +68,22 @@ def up(
             console.print("Stopped before the start was finished; the next start continues.")
             raise typer.Exit(130) from None
         raise
+    filling = _Filling(database, console, organization_id, demo=demo)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        filling.abandon()
+        supervisor.request_stop(number, frame)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, supervisor.request_stop)
+        signal.signal(number, stop)
     console.print(
         f"SentriKat is ready: [bold]{_address(settings, listener)}[/]  ({time.monotonic() - began:.1f} s)"
     )
     console.print("Ctrl-C stops it.")
-    filling = _Filling(database, console, organization_id, demo=demo)
     filling.start()
     supervisor.run()
-    filling.abandon()
+    if filling.is_alive():
+        console.print("The first start was not finished; the next start continues it.")
     listener.close()
     console.print("Stopped.")
 
@@ -103,7 +110,7 @@ class _Filling(threading.Thread):
             self._database.close()
 
     def abandon(self) -> None:
-        """Stop caring about errors: the database has been stopped."""
+        """Stop caring about errors: the database is being stopped."""
         self._abandoned = True
 
 
