@@ -137,6 +137,9 @@ def _read(body: bytes, largest: int, place: str) -> Inventory:
     try:
         return read(body)
     except InvalidInput as trouble:
+        if len(trouble.fields) == 1 and "no host name was given" in "".join(trouble.fields.values()):
+            # An SBOM that does not say what it is of cannot be filed, but it can be looked through.
+            return read(body, hostname=Path(place).name[:253])
         details = "".join(f"\n  {path or '(document)'}: {why}" for path, why in trouble.fields.items())
         raise InvalidInput(
             f"{place} was not scanned: {trouble.message}{details}", hint=trouble.hint
