@@ -38,42 +38,39 @@ where cp.judged
         select from target_exclusion x where x.context = cp.context and x.target_id = r.target_id))
 """
 
-# First the best-ranked described claim that covers the version, with the strongest of its rank; pairs without
-# one fall back on claims that name no versions ("review").
+# The best-ranked described claims that cover the version, the strongest of their rank; pairs without one fall back
+# on claims that name no versions ("review"). One sort over the claims: every row of the first place is one of them.
 _DECIDED = """
 create temporary table decided on commit drop as
-with best as (
-    select distinct on (component_id, vulnerability_id) component_id, vulnerability_id, rank, described, strength
+with placed as (
+    select component_id, vulnerability_id, rank, described, strength, range_id, condition_id, without_fix,
+        rank() over (partition by component_id, vulnerability_id order by described desc, rank, strength desc)
+            as place
     from covering
-    order by component_id, vulnerability_id, described desc, rank, strength desc
-), chosen as (
-    select distinct on (c.component_id, c.vulnerability_id) c.component_id, c.vulnerability_id, c.range_id,
-        b.rank, b.described, b.strength
-    from best b join covering c using (component_id, vulnerability_id, rank, described, strength)
-    where b.strength in (1, 3) or b.strength = 0
-    order by c.component_id, c.vulnerability_id, c.without_fix, (c.condition_id is not null), c.range_id
 )
-select k.component_id, k.vulnerability_id, k.range_id,
-    case when k.strength > 0 then 'affected' else 'unknown' end as verdict,
-    (select case when bool_or(c.condition_id is null) then null
-        else array_agg(distinct c.condition_id order by c.condition_id) end
-     from covering c
-     where c.component_id = k.component_id and c.vulnerability_id = k.vulnerability_id and c.rank = k.rank
-       and c.described = k.described and c.strength = k.strength) as condition_ids
-from chosen k
--- A source heard earlier that describes this product and does not name this version has the last word; for a
--- claim without versions, so has any source that describes it.
-where not exists (
-    select from component_product cp
-    join component c on c.id = cp.component_id
-    join affected_range r on r.product_id = cp.product_id and r.vulnerability_id = k.vulnerability_id
-        and r.valid_to is null and r.described
-    where (k.rank > 0 or not k.described)
-      and cp.component_id = k.component_id and cp.judged
-      and (not k.described or r.rank < k.rank)
-      and (r.module is null or r.module = array_to_string((string_to_array(c.module, ':'))[1:2], ':'))
-      and (r.target_id is null or not exists (
-            select from target_exclusion x where x.context = cp.context and x.target_id = r.target_id)))
+select component_id, vulnerability_id,
+    (array_agg(range_id order by without_fix, (condition_id is not null), range_id))[1] as range_id,
+    case when min(strength) > 0 then 'affected' else 'unknown' end as verdict,
+    case when bool_or(condition_id is null) then null
+        else array_agg(distinct condition_id order by condition_id) end as condition_ids,
+    min(rank) as rank, bool_and(described) as described
+from placed
+where place = 1 and strength in (0, 1, 3)
+group by component_id, vulnerability_id
+"""
+
+# A source heard earlier that describes this product and does not name this version has the last word; for a
+# claim without versions, so has any source that describes it.
+_SILENCED = """
+delete from decided k
+using component_product cp, component c, affected_range r
+where (k.rank > 0 or not k.described)
+  and cp.component_id = k.component_id and cp.judged and c.id = cp.component_id
+  and r.product_id = cp.product_id and r.vulnerability_id = k.vulnerability_id and r.valid_to is null
+  and r.described and (not k.described or r.rank < k.rank)
+  and (r.module is null or r.module = array_to_string((string_to_array(c.module, ':'))[1:2], ':'))
+  and (r.target_id is null or not exists (
+        select from target_exclusion x where x.context = cp.context and x.target_id = r.target_id))
 """
 
 _CLOSE = """
@@ -184,6 +181,7 @@ def _decide(session: Session) -> None:
     session.execute(text("analyze covering"))
     session.execute(text(_DECIDED))
     session.execute(text("analyze decided"))
+    session.execute(text(_SILENCED))
 
 
 def _merge(session: Session, in_scope: str, *, now: datetime) -> int:

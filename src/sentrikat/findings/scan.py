@@ -42,6 +42,7 @@ _SHADOWS = """
 create temporary table component (id bigint primary key, module text);
 create temporary table component_product (
     component_id bigint, product_id bigint, version_key bytea, context text, judged boolean);
+create index on pg_temp.component_product (component_id);
 create temporary table target_exclusion (context text, target_id bigint, primary key (context, target_id));
 create temporary table target_context (context text primary key, newest_target_id bigint)
 """
