@@ -99,7 +99,6 @@ class Scanner:
 
     session: Session
     as_of: date | None = None
-    _titles: TitleIndex | None = None
     _covered: frozenset[str] = frozenset()
     _known: dict[Component, Judged] = field(default_factory=dict)
     _flaws: dict[int, Flaw] = field(default_factory=dict)
@@ -137,11 +136,11 @@ class Scanner:
         fresh = [one for one in components if one not in self._known]
         if not fresh:
             return
-        if self._titles is None and any(needs_names(one) or one.kind in LANGUAGE_KINDS for one in fresh):
-            self._titles = TitleIndex.load(self.session)
+        named = [one for one in fresh if needs_names(one) or one.kind in LANGUAGE_KINDS]
+        titles = TitleIndex.load(self.session, named) if named else None
         identified: dict[int, tuple[Component, list[Identity], str]] = {}
         for component in fresh:
-            found, state = identify_component(component, self._titles, self._covered)
+            found, state = identify_component(component, titles, self._covered)
             identified[self._next_id] = (component, found, state)
             self._next_id += 1
         products = {one.product for _, found, _ in identified.values() for one in found}
@@ -157,15 +156,8 @@ class Scanner:
                 state=state,
                 hits=tuple(facts.get(number, ())),
                 described=any(one.product in ids for one in found if one.judged),
-                named=self._named(component, found),
+                named=_named(component, found, titles),
             )
-
-    def _named(self, component: Component, found: Sequence[Identity]) -> Identity | None:
-        """Give the identity of a language package with its CPE name, where its name tells one."""
-        if component.kind not in LANGUAGE_KINDS or not found or self._titles is None:
-            return None
-        name = self._titles.name_of_package(component.kind, component.name, component.version)
-        return replace(found[0], cpe=name.format()) if name is not None else None
 
     def _product_ids(self, products: set[Product]) -> dict[Product, int]:
         """Give the ids of products that some source makes statements about."""
@@ -248,6 +240,14 @@ class Scanner:
             if reason is not None:
                 unknown.append(Unknown(item, best, reason, tuple(hints)))
         return ScanResult(inventory, tuple(hits), tuple(unknown), tuple(identified))
+
+
+def _named(component: Component, found: Sequence[Identity], titles: TitleIndex | None) -> Identity | None:
+    """Give the identity of a language package with its CPE name, where its name tells one."""
+    if component.kind not in LANGUAGE_KINDS or not found or titles is None:
+        return None
+    name = titles.name_of_package(component.kind, component.name, component.version)
+    return replace(found[0], cpe=name.format()) if name is not None else None
 
 
 def _platform(judged: Sequence[tuple[Installed, Judged]]) -> Platform:

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from sentrikat.domain.advisory import Product
 from sentrikat.domain.cpe.name import ANY, CpeName, escape
 from sentrikat.domain.errors import InvalidName
-from sentrikat.domain.inventory import Component
+from sentrikat.domain.inventory import LANGUAGE_KINDS, Component
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.identity import declared_cpe, identity_of
 
@@ -146,6 +146,11 @@ def spellings(component: Component) -> dict[str, str]:
     return found
 
 
+def _package_letters(name: str) -> str:
+    """Give the letters of a language package's own name, without group or scope."""
+    return letters_of(name.rpartition("/")[2].rpartition(":")[2])
+
+
 def _declared_spellings(name: CpeName) -> set[str]:
     """Give the letters under which CVE records may speak of a declared CPE product."""
     return {letters_of(name.product), letters_of(name.vendor + name.product)}
@@ -167,10 +172,14 @@ class TitleIndex:
             letters: set[str] = set()
             for one in components:
                 name = declared_cpe(one)
-                letters |= _declared_spellings(name) if name is not None else set(spellings(one))
+                if one.kind in LANGUAGE_KINDS:
+                    letters.add(_package_letters(one.name))
+                else:
+                    letters |= _declared_spellings(name) if name is not None else set(spellings(one))
             rows = session.execute(_LOOK_UP, {"letters": sorted(letters)}).all()
         artifacts: dict[str, list[Product]] = defaultdict(list)
-        for name in session.scalars(_ARTIFACTS):
+        jars = components is None or any(one.kind == "maven" for one in components)
+        for name in session.scalars(_ARTIFACTS) if jars else ():
             artifacts[name.partition(":")[2]].append(Product("maven", name))
         return cls.of(((Product(row.ecosystem, row.name), row.statements) for row in rows), dict(artifacts))
 
@@ -272,7 +281,7 @@ class TitleIndex:
 
         Taken where the product's vendor is the language's, the project itself, or the only one of that name.
         """
-        letters = letters_of(name.rpartition("/")[2].rpartition(":")[2])
+        letters = _package_letters(name)
         if len(letters) < _MIN_UNIQUE:
             return None
         found = [(one, count) for one, count in self.products.get(letters, ()) if one.ecosystem == "cpe:a"]
