@@ -82,7 +82,7 @@ def up(
     console.print("Ctrl-C stops it.")
     filling.start()
     supervisor.run()
-    if filling.is_alive():
+    if not filling.finished:
         console.print("The first start was not finished; the next start continues it.")
     listener.close()
     console.print("Stopped.")
@@ -97,6 +97,7 @@ class _Filling(threading.Thread):
         self._database, self._console = database, console
         self._organization_id, self._demo = organization_id, demo
         self._abandoned = False
+        self.finished = False
 
     def run(self) -> None:
         """Fill, and say so when it cannot be done."""
@@ -107,6 +108,7 @@ class _Filling(threading.Thread):
                 self._console.print(f"The first start was not finished: {error}", markup=False)
                 self._console.print("The next start continues it.")
         else:
+            self.finished = True
             self._database.close()
 
     def abandon(self) -> None:
