@@ -35,7 +35,7 @@ _METHODS = {
     "declared_cpe": "the report declares this CPE name",
     "title_and_vendor": "title and vendor agree with this product",
     "title": "the title belongs to this product alone",
-    "artifact": "only one group publishes an artifact of this name that any source knows",
+    "artifact": "one group alone is known to publish an artifact of this name",
     "record_name": "CVE records speak of the declared product under this name",
     "operating_system": "its build or version names the release",
     "platform": "the operating system says so",

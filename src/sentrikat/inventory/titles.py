@@ -210,8 +210,17 @@ class TitleIndex:
         return found
 
     def artifact(self, component: Component, os_family: str) -> list[Identity]:
-        """Give the Maven product of a jar that names its artifact but not its group, if only one group has it."""
+        """Give the Maven product of a jar that names its artifact but not its group.
+
+        Taken where one group alone has it, or one alone is named for it, as Maven's convention has groups end in
+        the project's name: `com.google.guava:guava`, `org.eclipse.jetty:jetty-io`, `commons-io:commons-io`.
+        """
         found = self.artifacts.get(component.name, [])
+        if len(found) > 1:
+            ends = {one: one.name.partition(":")[0].rpartition(".")[2] for one in found}
+            found = [one for one in found if component.name == ends[one]] or [
+                one for one in found if component.name.startswith(f"{ends[one]}-")
+            ]
         if len(found) != 1:
             return []
         identity = identity_of(
