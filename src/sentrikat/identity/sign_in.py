@@ -101,6 +101,9 @@ def complete(
         )
         return Refused(Reason.WRONG)
     throttle.forget(session, attempt.login, attempt.address)
+    # People sign in often enough to sweep out what has ended.
+    throttle.purge(session, now)
+    web_sessions.purge(session, limits, now)
     organizations = organizations_of(session, user.id, installation_admin=user.installation_admin)
     opened = web_sessions.open_session(
         session,

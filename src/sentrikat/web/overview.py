@@ -13,6 +13,7 @@ from sentrikat.domain.permissions import Permission
 from sentrikat.findings.queries import COUNT_CAP, overview
 from sentrikat.identity.access import Visit
 from sentrikat.inventory.queries import count_assets
+from sentrikat.vulnerabilities.freshness import feed_statuses
 from sentrikat.vulnerabilities.queries import get_vulnerability
 from sentrikat.web.context import Now, TenantSession, requires
 from sentrikat.web.doubts import doubts_of
@@ -40,6 +41,7 @@ def show(request: Request, visit: Reader, session: TenantSession, now: Now) -> R
         since=since,
         since_visit=visit.session.previous_visit_at is not None,
         cap=COUNT_CAP,
+        loading=any(status.state == "never loaded" for status in feed_statuses(session, now)),
         address=str(request.base_url).rstrip("/"),
     )
 

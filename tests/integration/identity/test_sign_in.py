@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from sentrikat.domain.errors import Conflict
 from sentrikat.domain.permissions import COMMAND_LINE, Permission, Role
 from sentrikat.identity import accounts, sign_in, throttle, web_sessions
 from sentrikat.identity.access import Visit, visit_of_cookie
 from sentrikat.identity.accounts import create_account, create_first_administrator, set_role
-from sentrikat.identity.models import WebSession
+from sentrikat.identity.models import SignInAttempt, WebSession
 from sentrikat.identity.organizations import create_organization
 from sentrikat.identity.sign_in import Attempt, Reason, Refused, SignedIn
 from sentrikat.identity.web_sessions import SessionLimits, token_hash
@@ -224,3 +224,15 @@ def test_the_right_password_clears_the_failures(database: Database, clock: Froze
     signed_in(database, clock)
 
     assert isinstance(_begin(database, clock, "jane", ADDRESS), Attempt)
+
+
+@pytest.mark.usefixtures("organization_id")
+def test_signing_in_sweeps_out_what_has_ended(database: Database, clock: FrozenClock) -> None:
+    signed_in(database, clock)
+    _begin(database, clock, "nobody", ADDRESS)
+    clock.advance(timedelta(hours=12))
+    signed_in(database, clock)
+
+    with database.as_system() as session:
+        assert session.scalar(select(func.count()).select_from(WebSession)) == 1
+        assert session.scalar(select(func.count()).select_from(SignInAttempt)) == 0
