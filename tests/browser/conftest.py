@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import threading
@@ -24,8 +25,8 @@ from tests.postgres import SharedServer
 @pytest.fixture(scope="session")
 def server(database_server: SharedServer) -> Iterator[str]:
     """The address of the application on a furnished database."""
-    database_server.drop("browsed")
-    database = Database(database_server.clone_template("browsed"), application_name="test")
+    name = f"browsed_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    database = Database(database_server.clone_template(name), application_name="test")
     furnish(database, FrozenClock(NOON))
     listening = socket.create_server(("127.0.0.1", 0))
     app = create_app(Settings(), database.url, clock=FrozenClock(NOON))
@@ -39,7 +40,7 @@ def server(database_server: SharedServer) -> Iterator[str]:
     thread.join(10)
     listening.close()
     database.close()
-    database_server.drop("browsed")
+    database_server.drop(name)
 
 
 @pytest.fixture(scope="session")

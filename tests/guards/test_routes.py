@@ -6,6 +6,7 @@ that asks for no permission fails here until it is named below with its reason.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -54,11 +55,11 @@ ANY_ROLE = {
 @pytest.fixture(scope="module")
 def database(database_server: SharedServer) -> Iterator[Database]:
     """A database of this module alone."""
-    database_server.drop("sweep")
-    database = Database(database_server.clone_template("sweep"), application_name="test")
+    name = f"sweep_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    database = Database(database_server.clone_template(name), application_name="test")
     yield database
     database.close()
-    database_server.drop("sweep")
+    database_server.drop(name)
 
 
 @pytest.fixture(scope="module")
