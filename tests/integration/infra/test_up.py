@@ -52,14 +52,15 @@ class Running:
 @pytest.fixture(scope="module")
 def running(database_server: SharedServer) -> Iterator[Running]:
     """One pair of children for all tests here, on a database of their own."""
-    database = Database(database_server.clone_template("test_up"))
+    name = f"test_up_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    database = Database(database_server.clone_template(name))
     running = Running(database)
     yield running
     children = running.pids()
     running.supervisor.stop()
     running.listener.close()
     database.close()
-    database_server.drop("test_up")
+    database_server.drop(name)
     assert not any(processes.is_alive(pid) for pid in children), "stopping left a process"
 
 
