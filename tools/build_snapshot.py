@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,15 @@ def unrepeated(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def as_of(document: Document) -> datetime:
+    """Give the day a document speaks of: what its server says it last changed, else when it was fetched.
+
+    A snapshot made through a mirror must not make last year's data look like today's.
+    """
+    said = document.validators.last_modified
+    return parsedate_to_datetime(said) if said else document.fetched_at
+
+
 class Workshop:
     """Writes cut documents to files beside each other."""
 
@@ -243,6 +253,7 @@ class Workshop:
             sha256=digest,
             size=path.stat().st_size,
             opener=lambda: path.open("rb"),
+            fetched_at=as_of(original),
             validators=NO_VALIDATORS,
             cursors={},
             cut=True,
@@ -319,7 +330,9 @@ def build(transport: HttpTransport, workshop: Workshop, products: int) -> Iterat
     """Yield each document of the bundle."""
     options = FetchOptions(now=datetime.now(UTC), ecosystems=ECOSYSTEMS)
     (catalogue,) = kev.fetch(transport, FeedState(), options)
-    yield Chosen(registry.feed("kev"), replace(catalogue, validators=NO_VALIDATORS))
+    yield Chosen(
+        registry.feed("kev"), replace(catalogue, fetched_at=as_of(catalogue), validators=NO_VALIDATORS)
+    )
     exploited = {one["cveID"] for one in catalogue.json()["vulnerabilities"]}
 
     years = list(nvd.fetch(transport, FeedState(), options))
