@@ -123,6 +123,9 @@ class FindingParams(PageParams):
     due_before: AwareDatetime | None = None
     due_after: AwareDatetime | None = None
     opened_after: AwareDatetime | None = None
+    as_of: Annotated[
+        AwareDatetime | None, Field(description="What was open at that moment; takes the place of `state`.")
+    ] = None
     sort: Literal["priority", "due", "opened"] = "priority"
 
 
@@ -150,6 +153,7 @@ def list_all(caller: Reader, session: TenantSession, params: Annotated[FindingPa
             due_after=params.due_after,
             opened_after=params.opened_after,
             hostname=params.hostname,
+            as_of=params.as_of,
         ),
         decode_cursor(list_name, params.cursor, _SHAPES[params.sort]),
         params.limit,

@@ -30,6 +30,7 @@ class FindingFilters:
     """What a list is narrowed to; None: not narrowed.
 
     `state` is open, closed or all; `verdict` affected or unknown ("to review"); `software` part of a name.
+    `as_of` takes the place of `state`: what was open at that moment.
     """
 
     state: str = "open"
@@ -45,6 +46,7 @@ class FindingFilters:
     due_after: datetime | None = None
     opened_after: datetime | None = None
     hostname: str | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,10 @@ def _narrowed(organization_id: int, filters: FindingFilters, sort: str) -> tuple
     where = ["f.organization_id = :organization_id"]
     values: dict[str, Any] = {"organization_id": organization_id}
     joins: list[str] = []
-    if filters.state == "open":
+    if filters.as_of is not None:
+        where.append("f.opened_at <= :as_of and (f.closed_at is null or f.closed_at > :as_of)")
+        values["as_of"] = filters.as_of
+    elif filters.state == "open":
         where.append("f.closed_at is null")
     elif filters.state == "closed":
         where.append("f.closed_at is not null")
