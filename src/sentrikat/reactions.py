@@ -17,6 +17,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Component
 from sentrikat.feeds.registry import FEEDS, feed
 from sentrikat.findings.match import begin_matching, match_all, match_components, match_statements
 from sentrikat.findings.prioritize import (
@@ -30,9 +31,10 @@ from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.jobs import Job, Periodic
 from sentrikat.infra.settings import load
-from sentrikat.inventory.identification import identify, note_covered
+from sentrikat.inventory.identification import identify, needs_names, note_covered
 from sentrikat.inventory.ingest import IngestResult
 from sentrikat.inventory.jobs import ingest_report
+from sentrikat.inventory.titles import letters_of, names_of
 from sentrikat.vulnerabilities.merge import Merged
 from sentrikat.vulnerabilities.sources import refresh
 
@@ -47,10 +49,11 @@ def after_merge(session: Session, merged: Merged, *, now: datetime) -> None:
     if merged.changed_statements:
         begin_matching(session)
         note_covered(session)
-        _identify_unidentified(session)
+        concerned = _identify_again(session)
         if merged.changed_statements > _MATCH_ALL_ABOVE:
             match_all(session, now=now)
         else:
+            match_components(session, concerned, now=now)
             match_statements(session, now=now)
         reconcile_matches(session, now=now)
         prioritize_touched(session, now=now)
@@ -58,25 +61,43 @@ def after_merge(session: Session, merged: Merged, *, now: datetime) -> None:
         prioritize_flaws(session, now=now, cause="enrichment")
 
 
-def _identify_unidentified(session: Session) -> None:
-    """Identify what was known by title only: a feed may have named it now; it is then matched whole."""
-    waiting: Sequence[int] = session.scalars(
-        text(
-            "select id from component where identified = 'unidentified'"
-            " and exists (select from changed_statement s join product p on p.id = s.product_id"
-            "   where p.ecosystem like 'cpe:%')"
+def _identify_again(session: Session) -> list[int]:
+    """Identify anew what goes by a name that a feed has just spoken of; give whom that concerned.
+
+    Identification depends on which names are spoken of at all: one that was unknown may be told now, and one that
+    seemed to belong to one product alone may turn out to belong to two.
+    """
+    spoken = {
+        letters_of(name.partition(":")[2])
+        for name in session.scalars(
+            text(
+                "select distinct p.name from changed_statement s join product p on p.id = s.product_id"
+                " where p.ecosystem like 'cpe:%' or p.ecosystem in ('cve5', 'maven')"
+            )
         )
-    ).all()
-    for start in range(0, len(waiting), _IDENTIFY_AT_ONCE):
-        identify(session, waiting[start : start + _IDENTIFY_AT_ONCE])
-    session.execute(
+    }
+    if not spoken:
+        return []
+    rows = session.execute(
         text(
-            "insert into changed_statement select cp.product_id, r.vulnerability_id from component_product cp"
-            " join affected_range r on r.product_id = cp.product_id and r.valid_to is null"
-            " where cp.component_id = any(cast(:ids as bigint[]))"
+            "select id, kind, namespace, name, version, source_name, source_version, vendor, module, bundle_id,"
+            " cpe, purl from component where kind <> all(cast(:packages as text[]))"
+            " or (kind = 'maven' and position(':' in name) = 0) order by id"
         ),
-        {"ids": list(waiting)},
+        {"packages": sorted(DISTRIBUTION_KINDS | LANGUAGE_KINDS)},
     )
+    concerned = [
+        row.id
+        for row in rows
+        if needs_names(component := Component(*row[1:])) and not spoken.isdisjoint(names_of(component))
+    ]
+    _identify(session, concerned)
+    return concerned
+
+
+def _identify(session: Session, component_ids: Sequence[int]) -> None:
+    for start in range(0, len(component_ids), _IDENTIFY_AT_ONCE):
+        identify(session, component_ids[start : start + _IDENTIFY_AT_ONCE])
 
 
 def after_ingest(session: Session, result: IngestResult, *, now: datetime) -> Reconciled:
@@ -96,9 +117,10 @@ def after_asset_change(session: Session, organization_id: int, asset_id: int, *,
 
 
 def rematch(session: Session, *, now: datetime) -> Reconciled:
-    """Judge, reconcile and price everything anew: after a change of rules, and for `doctor`."""
+    """Identify, judge, reconcile and price everything anew: after a change of rules, and for `doctor`."""
     begin_matching(session)
     begin_reconciling(session)
+    _identify(session, session.scalars(text("select id from component order by id")).all())
     match_all(session, now=now)
     # Every pair, changed or not: a finding that should not be, or is missing, is what this is asked to repair.
     session.execute(

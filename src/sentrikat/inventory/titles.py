@@ -156,6 +156,14 @@ def _declared_spellings(name: CpeName) -> set[str]:
     return {letters_of(name.product), letters_of(name.vendor + name.product)}
 
 
+def names_of(component: Component) -> set[str]:
+    """Give the letters under which sources may speak of a component: identification looks up these and no others."""
+    if component.kind in LANGUAGE_KINDS:
+        return {_package_letters(component.name)}
+    name = declared_cpe(component)
+    return _declared_spellings(name) if name is not None else set(spellings(component))
+
+
 @dataclass(frozen=True, slots=True)
 class TitleIndex:
     """Products by the letters of their product part, with how many statements are about each."""
@@ -169,13 +177,7 @@ class TitleIndex:
         if components is None:
             rows = session.execute(_EVERYTHING).all()
         else:
-            letters: set[str] = set()
-            for one in components:
-                name = declared_cpe(one)
-                if one.kind in LANGUAGE_KINDS:
-                    letters.add(_package_letters(one.name))
-                else:
-                    letters |= _declared_spellings(name) if name is not None else set(spellings(one))
+            letters = {letters for one in components for letters in names_of(one)}
             rows = session.execute(_LOOK_UP, {"letters": sorted(letters)}).all()
         artifacts: dict[str, list[Product]] = defaultdict(list)
         jars = components is None or any(one.kind == "maven" for one in components)

@@ -314,3 +314,35 @@ def test_a_module_stream_is_judged_by_its_own_statements(world: World) -> None:
 
     assert world.verdicts("eighteen") == {"nodejs": "affected"}
     assert world.verdicts("twenty") == {}
+
+
+# -- names that sources speak of later ---------------------------------------------------
+
+ANVIL = {"type": "windows", "name": "Acme Anvil 4.0 (x64)", "version": "4.0", "vendor": "Acme Inc."}
+
+
+def test_software_known_by_title_is_told_when_a_source_first_speaks_of_it(world: World) -> None:
+    world.host("host", ANVIL, os=WINDOWS)
+    assert rows(world.database, "select identified from component where kind = 'windows'") == [
+        ("unidentified",)
+    ]
+
+    world.says("nvd", statement("cpe:a", "acme:anvil", fixed="5.0"))
+    assert list(world.verdicts().values()) == ["affected"]
+
+
+def test_a_cpe_name_is_found_in_the_words_of_cve_records_that_come_later(world: World) -> None:
+    world.host("host", cpe("acme", "anvil", "4.0"))
+    world.says("vulnrichment", statement("cve5", "acme inc.:acme anvil", fixed="5.0"))
+
+    assert world.verdicts() == {"anvil": "affected"}
+
+
+def test_a_title_that_turns_out_to_be_of_two_products_is_no_longer_taken_for_one(world: World) -> None:
+    world.says("nvd", statement("cpe:a", "acme:viewpoint", fixed="5.0"))
+    world.host("host", {"type": "application", "name": "Viewpoint", "version": "4.0"})
+    assert list(world.verdicts().values()) == ["affected"]
+
+    world.says("nvd", statement("cpe:a", "other:viewpoint", fixed="1.0"), flaw="CVE-2026-1002")
+    assert world.verdicts() == {}
+    assert rows(world.database, "select close_reason from finding") == [("statement_changed",)]
