@@ -215,6 +215,15 @@ def _unsigned_kernel(source: str) -> str | None:
     return "linux" if flavor in {"", "-amd64", "-arm64", "-i386"} else f"linux{flavor}"
 
 
+# Built from the kernel's source, and no kernel: headers to compile against, documentation, build tools. The kernel's
+# flaws are not in them, and a container has them without any kernel (anchore/grype issue 1762).
+_KERNEL_BY_PRODUCTS = re.compile(r"linux-(?:libc-dev|headers|doc|kbuild|compiler|config|source)\b.*")
+
+
+def _is_kernel_by_product(source: str | None, binary: str) -> bool:
+    return source is not None and source.startswith("linux") and bool(_KERNEL_BY_PRODUCTS.fullmatch(binary))
+
+
 SourceOf = Callable[[str, str], str | None]
 """Give the source package of (release, binary package), as feeds and other hosts know it, or None."""
 
@@ -232,6 +241,8 @@ def component_of(software: Software, os: OperatingSystem, source_of: SourceOf) -
         source_version = software.source_version
         if kind == "deb" and source is not None and (kernel := _unsigned_kernel(source)) is not None:
             source, source_version = kernel, None
+        if kind == "deb" and _is_kernel_by_product(source, software.name):
+            return Component(kind=kind, namespace=release, name=software.name, version=software.version)
         if kind in {"deb", "apk"}:
             version = source_version or software.version
             if kind == "deb" and version is not None and source_version is None:

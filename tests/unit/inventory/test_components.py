@@ -48,3 +48,23 @@ def test_a_package_is_filed_under_what_advisories_name(
 
     assert component.namespace == system
     assert (component.name, component.version) == expected
+
+
+@pytest.mark.parametrize(
+    ("binary", "component"),
+    [
+        ("linux-image-6.1.0-18-amd64", "linux"),  # the kernel itself
+        ("linux-libc-dev", "linux-libc-dev"),  # headers for libc: every container with a compiler has them
+        ("linux-headers-6.1.0-18-amd64", "linux-headers-6.1.0-18-amd64"),
+        ("linux-doc-6.1", "linux-doc-6.1"),
+        ("linux-perf", "linux"),  # a program out of the kernel's tree stays with it
+    ],
+)
+def test_what_is_built_from_the_kernel_but_holds_none_of_it_is_not_the_kernel(
+    binary: str, component: str
+) -> None:
+    package = Software(type="deb", name=binary, version="6.1.76-1", source_name="linux", source_version="6.1.76-1")
+
+    made = component_of(package, OperatingSystem("linux", "debian", "12"), no_source)
+
+    assert made.name == component
