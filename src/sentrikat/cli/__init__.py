@@ -53,8 +53,12 @@ def run(arguments: list[str] | None = None) -> int:
         return 1
     except OperationalError as error:
         console = Console(stderr=True, highlight=False)
-        console.print(f"[bold red]Error:[/] The database stopped answering: {_plain(str(error.orig).strip())}")
-        console.print("What was not committed is rolled back; nothing is half done. sentrikat doctor looks closer.")
+        console.print(
+            f"[bold red]Error:[/] The database stopped answering: {_plain(str(error.orig).strip())}"
+        )
+        console.print(
+            "What was not committed is rolled back; nothing is half done. sentrikat doctor looks closer."
+        )
         return 1
     except (KeyboardInterrupt, typer.Abort):
         return 130  # as shells report an interrupt

@@ -63,7 +63,9 @@ def test_a_package_is_filed_under_what_advisories_name(
 def test_what_is_built_from_the_kernel_but_holds_none_of_it_is_not_the_kernel(
     binary: str, component: str
 ) -> None:
-    package = Software(type="deb", name=binary, version="6.1.76-1", source_name="linux", source_version="6.1.76-1")
+    package = Software(
+        type="deb", name=binary, version="6.1.76-1", source_name="linux", source_version="6.1.76-1"
+    )
 
     made = component_of(package, OperatingSystem("linux", "debian", "12"), no_source)
 
