@@ -3,6 +3,7 @@
     python -m tests.quality                    load an installation from the data pack, scan, score, gate
     python -m tests.quality --update           the same, and store the result as the new baseline
     python -m tests.quality --loaded DIR       use a data directory that is loaded already; it is only read
+    python -m tests.quality --keep DIR         load into this data directory and keep it
     python -m tests.quality --cases FILE       also write every wrong and missed label, one JSON line per case
 
 Ends with 0 when nothing got worse, 1 otherwise. Without the data pack (SENTRIKAT_SHARED, default ../shared) it says
@@ -58,7 +59,7 @@ def main() -> int:
         else:
             cache = Path(os.environ.get("SENTRIKAT_MIRROR_CACHE", work / "mirror"))
             with mirror(shared, cache) as address:
-                installation = Installation(work / "installation", address)
+                installation = Installation(options.keep or work / "installation", address)
                 load(installation, data, work, _tell)
             _scan(installation, data, work, records)
         return _judge(data, records, options.cases, update=options.update)

@@ -1,0 +1,1 @@
+"""Measurements of the budgets: repeatable, seeded, printed as tables, never asserted in tests."""
