@@ -22,7 +22,7 @@ from tests.flows.estate import furnish
 from tests.postgres import SharedServer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(database_server: SharedServer) -> Iterator[str]:
     """The address of the application on a furnished database."""
     name = f"browsed_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
@@ -43,9 +43,9 @@ def server(database_server: SharedServer) -> Iterator[str]:
     database_server.drop(name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, from the system."""
+    """Chromium, from the system; of one module, because its event loop stays in this thread until it ends."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("needs Chromium: apt-get install chromium")

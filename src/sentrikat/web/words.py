@@ -85,4 +85,4 @@ def percent(share: float | None) -> str:
     if share is None:
         return NOTHING
     value = share * 100
-    return f"{value:.1f} %" if value < 10 else f"{value:.0f} %"
+    return f"{value:.1f}\u00a0%" if value < 10 else f"{value:.0f}\u00a0%"
