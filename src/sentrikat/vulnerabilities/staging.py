@@ -99,6 +99,7 @@ class Staging:
     _rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     _staged: dict[str, datetime | None] = field(default_factory=dict)  # id: modified
     _again: dict[str, Advisory] = field(default_factory=dict)
+    _last_condition: tuple[Condition | None, bytes] = (None, b"")
     _known_targets: set[bytes] = field(default_factory=set)
     _known_conditions: set[bytes] = field(default_factory=set)
 
@@ -237,7 +238,12 @@ class Staging:
             strength = Strength.EXEMPT
         else:
             strength = Strength.BLANKET if lo == b"" and hi is None else Strength.BOUNDED
-        condition = self._condition(statement.condition) if statement.condition else None
+        condition = None
+        if statement.condition is not None:
+            # Statements of one configuration share one condition, and encoding it is half the work.
+            if statement.condition is not self._last_condition[0]:
+                self._last_condition = (statement.condition, self._condition(statement.condition))
+            condition = self._last_condition[1]
         target = self._target(statement.target) if statement.target else None
         fields = (
             product.ecosystem,

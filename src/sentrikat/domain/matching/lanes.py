@@ -8,6 +8,7 @@ advisories, everything named by CPE by vendors and NVD.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 from sentrikat.domain.inventory import LANGUAGE_KINDS
 from sentrikat.domain.versions import Scheme
@@ -41,6 +42,7 @@ _LANGUAGE_SCHEMES = {
 }
 
 
+@lru_cache(maxsize=4096)  # a few hundred ecosystems, asked for each of millions of statements
 def lane_of(ecosystem: str) -> Lane:
     """Give the lane in which products of `ecosystem` are judged."""
     if ecosystem in LANGUAGE_KINDS:
@@ -50,6 +52,7 @@ def lane_of(ecosystem: str) -> Lane:
     return Lane.DISTRIBUTION
 
 
+@lru_cache(maxsize=4096)
 def scheme_of(ecosystem: str) -> Scheme:
     """Give the one order in which all versions of `ecosystem` are compared."""
     lane = lane_of(ecosystem)

@@ -5,6 +5,8 @@ Two sources on one rank are heard together. A source that is not named is heard 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sentrikat.domain.matching.lanes import Lane
 
 PRECEDENCE_VERSION = "2026-11-1"
@@ -23,6 +25,7 @@ PRECEDENCE: dict[Lane, tuple[tuple[str, ...], ...]] = {
 LAST_RANK = 9
 
 
+@lru_cache(maxsize=4096)
 def rank(lane: Lane, source: str) -> int:
     """Give the place of `source` in its lane: 0 is heard first, LAST_RANK last."""
     for place, sources in enumerate(PRECEDENCE[lane]):
