@@ -39,6 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make quality", description="Score matching against labeled cases.")
     parser.add_argument("--update", action="store_true", help="store the result as the new baseline")
     parser.add_argument("--loaded", type=Path, help="a data directory that is loaded already")
+    parser.add_argument("--keep", type=Path, help="load into this data directory and keep it")
     parser.add_argument(
         "--cases", type=Path, help="write wrong and missed labels here, one JSON line per case"
     )
