@@ -66,7 +66,9 @@ def statement_words(
 ) -> str:
     """Say one statement: `Debian's security tracker: openssl before 3.0.13-1~deb12u1 is affected; fixed in ...`."""
     who = source_name(source)
-    covered = f"{product} {range_words(versions)}" if not versions.unbounded else f"every version of {product}"
+    covered = (
+        f"{product} {range_words(versions)}" if not versions.unbounded else f"every version of {product}"
+    )
     if not described:
         return f"{who} names {product} without saying which versions"
     if status is Status.INVESTIGATING:
