@@ -1,14 +1,14 @@
 """What can go wrong, as the reader of the message needs it.
 
-    SentriKatError
-    ├── InvalidInput          the caller's data is wrong; nothing was changed
-    │   ├── InvalidVersion    a version string its scheme cannot order
-    │   ├── InvalidName       a CPE name or package URL that breaks its grammar
-    │   └── FeedFormatError   a feed document or record that breaks its format
-    ├── NotFound              no such thing, or not for this caller
-    ├── Forbidden             the caller is known and may not
-    ├── Conflict              the state does not allow it (replayed, older, held)
-    └── Unavailable           something we depend on does not answer
+SentriKatError
+├── InvalidInput          the caller's data is wrong; nothing was changed
+│   ├── InvalidVersion    a version string its scheme cannot order
+│   ├── InvalidName       a CPE name or package URL that breaks its grammar
+│   └── FeedFormatError   a feed document or record that breaks its format
+├── NotFound              no such thing, or not for this caller
+├── Forbidden             the caller is known and may not
+├── Conflict              the state does not allow it (replayed, older, held)
+└── Unavailable           something we depend on does not answer
 """
 
 from __future__ import annotations
