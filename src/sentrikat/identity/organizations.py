@@ -18,6 +18,15 @@ from sentrikat.identity.models import Organization
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 
 
+def is_place(time_zone: str) -> bool:
+    """Say whether a time zone names a place, or UTC.
+
+    Abbreviations such as CET are left out: PostgreSQL reads them as a fixed offset, without the summer time that
+    they have elsewhere, and deadlines would end an hour off.
+    """
+    return time_zone == "UTC" or ("/" in time_zone and time_zone in zoneinfo.available_timezones())
+
+
 def create_organization(
     session: Session, caller: Caller, *, name: str, slug: str, time_zone: str = "UTC", now: datetime
 ) -> Organization:
@@ -35,7 +44,7 @@ def create_organization(
             hint="Use lower-case letters, digits and hyphens, at most 50.",
             fields={"slug": "lower-case letters, digits and hyphens"},
         )
-    if time_zone not in zoneinfo.available_timezones():
+    if not is_place(time_zone):
         raise InvalidInput(
             f"The organization was not created: there is no time zone “{time_zone}”.",
             hint="Use an IANA name such as Europe/Zurich.",

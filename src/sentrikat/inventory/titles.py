@@ -26,6 +26,7 @@ from sentrikat.domain.errors import InvalidName
 from sentrikat.domain.inventory import LANGUAGE_KINDS, Component
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.identity import declared_cpe, identity_of
+from sentrikat.inventory.makers import MAKERS
 
 _NOISE = re.compile(
     r"\((?:[^()]*)\)"  # architecture and language stand in brackets: (x64 en-US)
@@ -128,6 +129,7 @@ def vendor_words(component: Component) -> set[str]:
     """
     named = [word for word in _WORDS.findall((component.vendor or "").lower()) if word not in _LEGAL]
     words = {*named, "".join(named)} - {""}
+    words |= {MAKERS[word] for word in words if word in MAKERS}
     if component.bundle_id:
         words.update(set(component.bundle_id.lower().split(".")[1:2]) - _LEGAL)
     return words
@@ -261,8 +263,8 @@ class TitleIndex:
         if proven:
             return self._with_namesake(*_one_maker(proven))
         if makers - {letters_of("".join(title_words(component)))}:
-            # Somebody made it, and no product of that name is known to be theirs, but for one that bears its name.
-            return self._named_after(component)
+            # Somebody else made it: Mist by ninxsoft is not mist.io's, whatever its name.
+            return [], "", 0.0
         return self._by_title_alone(component)
 
     def _with_namesake(

@@ -10,6 +10,7 @@ from sentrikat.inventory.titles import TitleIndex, title_words
 
 # CPE products as NVD has them, among them every one that a shorter title was once mistaken for.
 NAMES = (
+    "mist:mist",
     "google:chrome",
     "mozilla:firefox",
     "7-zip:7-zip",
@@ -88,6 +89,7 @@ def test_a_title_with_evidence_of_its_maker_is_told(
         ("Mattermost.app", "Mattermost, Inc.", {"mattermost:mattermost_server"}),
         ("Logi Bolt", "Logitech", {"bolt:bolt", "boltcms:bolt"}),
         ("Logi Bolt.app", None, {"bolt:bolt", "boltcms:bolt"}),
+        ("Mist", "ninxsoft", {"mist:mist"}),  # another maker's program of the same name
     ],
 )
 def test_a_title_is_not_mistaken_for_a_product_it_only_resembles(
