@@ -146,12 +146,14 @@ def run_ingest(database: Database, *, receipt_id: int) -> None:
 
 def run_refresh(database: Database, *, name: str) -> None:
     """Bring one feed up to date from its servers; trouble with the source stands in the feed's run."""
-    clock = SystemClock()
+    clock, settings = SystemClock(), load()
+    if not settings.feeds_enabled:
+        return  # an isolated installation: data comes by bundle, and its age is shown as it is
 
     def after(session: Session, merged: Merged) -> None:
         after_merge(session, merged, now=clock.now())
 
-    refresh(database, load(), clock, feed(name), after=after)
+    refresh(database, settings, clock, feed(name), after=after)
 
 
 JOBS: list[Job] = [

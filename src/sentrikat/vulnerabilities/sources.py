@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from sentrikat.domain.errors import Conflict
 from sentrikat.feeds.adapter import Feed, FetchOptions
 from sentrikat.feeds.registry import FEEDS
 from sentrikat.feeds.transports.http import HttpTransport
@@ -32,7 +33,9 @@ def network(settings: Settings, feed: Feed, clock: Clock) -> Iterator[HttpTransp
     """Open the way to a feed's own servers, and to no others."""
     with (
         outbound_client(settings, hosts_of(feed)) as client,
-        HttpTransport(client, clock.now, base=settings.feed_base_url) as transport,
+        HttpTransport(
+            client, clock.now, base=settings.feed_base_url, largest=settings.max_feed_bytes
+        ) as transport,
     ):
         yield transport
 
@@ -55,7 +58,13 @@ def refresh(
     after: AfterMerge | None = None,
     progress: Progress | None = None,
 ) -> RunReport:
-    """Bring one feed up to date from its own servers."""
+    """Bring one feed up to date from its own servers; Conflict where the installation connects to none."""
+    if not settings.feeds_enabled:
+        raise Conflict(
+            f"{feed.title} was not fetched: SENTRIKAT_FEEDS_ENABLED is off, so nothing connects outwards.",
+            hint="Bring data in with: sentrikat feeds import. Nothing was changed.",
+            code="feeds_disabled",
+        )
     with network(settings, feed, clock) as transport:
         return run_feed(
             database,
