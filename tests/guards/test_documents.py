@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from sentrikat.cli import app
+from sentrikat.cli import application
 from tests.conftest import REPOSITORY
 
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
@@ -24,7 +24,7 @@ BRITISH = re.compile(
 
 
 def test_every_command_has_its_section() -> None:
-    commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    commands = set(typer.main.get_command(application()).commands)  # type: ignore[attr-defined]
     page = (REPOSITORY / "docs/admin/commands.md").read_text(encoding="utf-8")
     assert commands - set(re.findall(r"^## sentrikat (\w+)$", page, re.MULTILINE)) == set()
 
