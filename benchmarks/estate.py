@@ -81,7 +81,8 @@ with aged as (
         hashtextextended(c.kind || c.namespace || c.name, :seed) as draw
     from component c
     left join lateral (
-        select max(version_key) as version_key from component_product where component_id = c.id) cp on true
+        select version_key from component_product where component_id = c.id
+        order by version_key desc limit 1) cp on true
     where c.kind <> 'os'
 )
 select id, release, age = 1 as newest,
@@ -143,7 +144,8 @@ def make_components(database: Database, size: Size, seed: int) -> int:
             for row in session.execute(_CHOSEN, {"lane": lane, "count": round(size.components * share)})
         ]
         session.execute(text("drop table version_pool"))
-        components = {one.identity(): one for one in map(_component, rows)}
+        held = {bytes(one) for one in session.scalars(text("select identity from component"))}
+        components = {one.identity(): one for one in map(_component, rows) if one.identity() not in held}
         copy_rows(
             session,
             "component",

@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import text
 
 from benchmarks.estate import Estate, software_of
 from benchmarks.measure import Row, milliseconds, peak_megabytes, times, watch
 from sentrikat.infra.clock import SystemClock
+from sentrikat.infra.database.engine import conninfo
 from sentrikat.infra.database.sessions import Database
 from sentrikat.inventory.receipts import accept
 from sentrikat.reactions import run_ingest
@@ -91,9 +93,9 @@ def sustained(database: Database, estate: Estate, seed: int, directory: Path, ho
     """Queue full reports, then let a worker of its own take them in; its memory is read at the end."""
     fleet = Fleet(database, estate, seed)
     bodies = [fleet.report(10_000 + host, upgraded=1) for host in range(hosts)]
-    with database.as_system() as session:
+    with psycopg.connect(conninfo(database.url)) as owner:
         # What earlier measurements queued was done by hand.
-        session.execute(text("update procrastinate_jobs set status = 'cancelled' where status = 'todo'"))
+        owner.execute("delete from procrastinate_jobs where status = 'todo'")
     with watch() as accepting:
         for body in bodies:
             fleet.accept(body)
@@ -104,13 +106,14 @@ def sustained(database: Database, estate: Estate, seed: int, directory: Path, ho
     }
     worker = subprocess.Popen([sys.executable, "-m", "sentrikat", "worker"], env=environment)
     try:
-        waiting = _waiting(database)
-        while _waiting(database) == waiting:  # its own start is not the measurement
-            time.sleep(0.02)
-        begun = _waiting(database)
-        with watch() as working:
-            while _waiting(database):
-                time.sleep(0.05)
+        with psycopg.connect(conninfo(database.url), autocommit=True) as owner:
+            waiting = _waiting(owner)
+            while _waiting(owner) == waiting:  # its own start is not the measurement
+                time.sleep(0.02)
+            begun = _waiting(owner)
+            with watch() as working:
+                while _waiting(owner):
+                    time.sleep(0.05)
         memory = peak_megabytes(worker.pid)
     finally:
         worker.terminate()
@@ -126,14 +129,9 @@ def sustained(database: Database, estate: Estate, seed: int, directory: Path, ho
     ]
 
 
-def _waiting(database: Database) -> int:
-    with database.as_system() as session:
-        return (
-            session.scalar(
-                text(
-                    "select count(*) from procrastinate_jobs where task_name = 'ingest_report'"
-                    " and status in ('todo', 'doing')"
-                )
-            )
-            or 0
-        )
+def _waiting(owner: psycopg.Connection[Any]) -> int:
+    row = owner.execute(
+        "select count(*) from procrastinate_jobs where task_name = 'ingest_report'"
+        " and status in ('todo', 'doing')"
+    ).fetchone()
+    return int(row[0]) if row else 0
