@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sentrikat.domain.advisory import Product
 from sentrikat.domain.errors import InvalidName
@@ -103,6 +104,7 @@ class CpeName:
         return self.format()
 
 
+@lru_cache(maxsize=32768)  # a feed repeats the names of its products
 def parse(text: str) -> CpeName:
     """Read a 2.3 formatted string or a 2.2 URI; InvalidName says which attribute is wrong."""
     lower = text.strip().lower()
