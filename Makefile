@@ -35,9 +35,9 @@ fmt: $(VENV)/.dev ## format and fix what can be fixed
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-bench: $(VENV)/.dev ## measure the budgets, one table each (make bench ARGS=versions for one)
-	@for one in $(or $(ARGS),$(patsubst benchmarks/%.py,%,$(shell grep -l __main__ benchmarks/*.py))); do \
-	    $(PYTHON) -m benchmarks.$$one || exit 1; done
+bench: $(VENV)/.dev ## measure the budgets (make bench ARGS="--only reports"; --help names the rest)
+	@$(PYTHON) -m benchmarks.versions
+	@$(PYTHON) -m benchmarks $(ARGS)
 
 quality: $(VENV)/.dev ## score matching against the labeled evaluation set
 	@$(PYTHON) -m tests.quality $(ARGS)

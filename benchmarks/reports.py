@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -41,6 +42,7 @@ class Fleet:
             ).scalar_one()
             self.software = list(software_of(session, PACKAGES, self.release, seed))
         self.sent = 0
+        self.name = secrets.token_hex(4)  # reports of a copied installation must not be taken for these
 
     def report(self, host: int, *, upgraded: int = 0) -> bytes:
         """Write the report of a host whose first `upgraded` packages moved to a version of their own."""
@@ -52,7 +54,7 @@ class Fleet:
         distribution, _, number = self.release.partition(":")
         return json.dumps(
             {
-                "report_id": f"bench-{os.getpid()}-{self.sent}",
+                "report_id": f"bench-{self.name}-{self.sent}",
                 "agent_id": f"bench-agent-{host}",
                 "hostname": f"bench-{host}",
                 "machine_id": f"bench-machine-{host}",

@@ -27,6 +27,7 @@ from tests.quality.installation import Installation, load, mirror
 from tests.quality.labels import Evaluation, Resolver
 from tests.quality.prediction import best_cpe, predicted_ids, prediction, product_of, read_records
 from tests.quality.scoring import Identified, Reference, Score, Updates, figures, ratio, score, updates_found
+from tests.quality.selection import Selection
 
 REPOSITORY = Path(__file__).parent.parent.parent
 BASELINE = REPOSITORY / "docs" / "develop" / "quality-baseline.json"
@@ -60,8 +61,9 @@ def main() -> int:
         else:
             cache = Path(os.environ.get("SENTRIKAT_MIRROR_CACHE", work / "mirror"))
             with mirror(shared, cache) as address:
-                installation = Installation(options.keep or work / "installation", address)
-                load(installation, data, work, _tell)
+                installation = Installation(options.keep or work / "installation")
+                chosen = Selection(Evaluation.load(data).reports.values())
+                load(installation, data, address, work, chosen, _tell)
             _scan(installation, data, work, records)
         return _judge(data, records, options.cases, update=options.update)
 

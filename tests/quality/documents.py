@@ -1,0 +1,146 @@
+"""One document per feed, in the form of its source, with what the evaluation can be touched by."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tests.quality.reference import documents, lines, the_file
+from tests.quality.selection import Selection
+
+# The ecosystems of the labeled inventories whose records the pack holds in OSV's own form.
+_ADVISORIES = (
+    "osv/pypi_*.zst",
+    "osv/npm_*.zst",
+    "osv/maven_*.zst",
+    "osv/rubygems.ndjson.zst",
+    "osv/go_*.zst",
+    "osv/alpine_*.zst",
+    "osv/rocky.ndjson.zst",
+    "osv/almalinux_*.zst",
+    "osv/suse.ndjson.zst",
+    "redhat/osv_redhat_*.zst",
+)
+_UNDATED = "0001-"  # the pack's Go records came without dates, as in their source repository
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The pack, the mirror in front of it, and what is wanted of both."""
+
+    data: Path
+    mirror: str  # address
+    chosen: Selection
+
+    def fetch(self, url: str) -> bytes:
+        """Get a document of an upstream from the mirror."""
+        with urllib.request.urlopen(f"{self.mirror}/{url}", timeout=600) as answer:  # noqa: S310 - loopback
+            content: bytes = answer.read()
+            return gzip.decompress(content) if answer.headers.get("Content-Encoding") == "gzip" else content
+
+
+def write_kev(source: Source, path: Path) -> None:
+    """Unpack the newest catalog."""
+    packed = the_file(source.data, "kev/known_exploited_vulnerabilities_2*.json.gz")
+    path.write_bytes(gzip.decompress(packed.read_bytes()))
+
+
+def write_nvd(source: Source, path: Path) -> None:
+    """Put NVD's records into one document of the form of a yearly file."""
+    records = [
+        line.rstrip()
+        for line in lines(the_file(source.data, "nvd/cves-2.0.ndjson.zst"))
+        if source.chosen.wants(line)
+    ]
+    with path.open("wb", buffering=1 << 20) as out:
+        out.write(
+            b'{"resultsPerPage":%d,"startIndex":0,"totalResults":%d,"format":"NVD_CVE","version":"2.0",'
+            b'"timestamp":"2026-03-13T00:00:00.000","vulnerabilities":[' % (len(records), len(records))
+        )
+        for number, record in enumerate(records):
+            out.write((b',{"cve":' if number else b'{"cve":') + record + b"}")
+        out.write(b"]}")
+
+
+def write_overrides(source: Source, path: Path) -> None:
+    """Put the overrides into an archive of the form of their repository."""
+    _write_archive(source, "nvd/nvd-data-overrides_*.zst", path)
+
+
+def write_vulnrichment(source: Source, path: Path) -> None:
+    """Put CVE records into an archive of the form of their repository."""
+    _write_archive(source, "nvd/vulnrichment_*.zst", path)
+
+
+def _write_archive(source: Source, pattern: str, path: Path) -> None:
+    with tarfile.open(path, "w") as archive:
+        for line in lines(the_file(source.data, pattern)):
+            if not source.chosen.wants(line):
+                continue
+            # {"_path":"data/1999/CVE-1999-0037.json","doc":{...}}
+            head, _, rest = line.partition(b'","doc":')
+            body = rest.rstrip()[:-1]
+            member = tarfile.TarInfo("main/" + head.removeprefix(b'{"_path":"').decode())
+            member.size = len(body)
+            archive.addfile(member, io.BytesIO(body))
+
+
+def write_debian(source: Source, path: Path) -> None:
+    """Take the tracker's packages that somebody has."""
+    tracker = orjson.loads(source.fetch("security-tracker.debian.org/tracker/data/json"))
+    path.write_bytes(
+        orjson.dumps({name: tracker[name] for name in tracker if name in source.chosen.packages})
+    )
+
+
+def write_osv(source: Source, path: Path) -> None:
+    """Put all ecosystems' records into one archive, cut down to the packages that somebody has."""
+    held: dict[str, dict[str, Any]] = {}
+    for record in _advisories(source):
+        if (record := source.chosen.cut(record) or {}) and (earlier := held.get(record["id"])):
+            # Filed under two ecosystems or releases: one record with what both say.
+            record["affected"] = earlier["affected"] + [
+                one for one in record["affected"] if one not in earlier["affected"]
+            ]
+        if record:
+            held[record["id"]] = record
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, record in held.items():
+            archive.writestr(f"{name}.json", orjson.dumps(record))
+
+
+def _advisories(source: Source) -> Iterator[dict[str, Any]]:
+    for pattern in _ADVISORIES:
+        packed = the_file(source.data, pattern)
+        for document in documents(packed):
+            record = document["doc"]
+            if record["modified"].startswith(_UNDATED):
+                if record.get("published", _UNDATED).startswith(_UNDATED):
+                    record.pop("published", None)
+                record["modified"] = (
+                    record.get("withdrawn") or record.get("published") or "2026-08-21T00:00:00Z"
+                )
+            yield record
+    ubuntu = source.fetch("osv-vulnerabilities.storage.googleapis.com/Ubuntu/all.zip")
+    with zipfile.ZipFile(io.BytesIO(ubuntu)) as archive:
+        for name in archive.namelist():
+            yield orjson.loads(archive.read(name))
+
+
+DOCUMENTS: dict[str, Callable[[Source, Path], None]] = {
+    "kev": write_kev,
+    "nvd": write_nvd,
+    "overrides": write_overrides,
+    "vulnrichment": write_vulnrichment,
+    "debian": write_debian,
+    "osv": write_osv,
+}
