@@ -18,6 +18,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from sentrikat.infra.database.row_security import analyze
+from sentrikat.vulnerabilities.aliases import file_aliases
+from sentrikat.vulnerabilities.enrichments import merge_enrichments
 from sentrikat.vulnerabilities.staging import Staging
 
 # Whose words describe a flaw: the lowest rank that has any.
@@ -222,134 +224,6 @@ with preferred as (
 insert into changed_enrichment select id from moved
 """
 
-_ALIASES = """
-insert into alias (source, name, alias)
-select distinct :source, name, alias from staged_alias on conflict do nothing
-"""
-
-# A name without a CVE of its own that some record calls another name of a CVE. One hop through a record that
-# knows both (PYSEC says GHSA, GHSA says CVE) is enough: longer chains do not occur in the sources.
-_SAME_AS = """
-with pairs as (
-    select name as one, alias as other from alias union select alias, name from alias
-), staged as (
-    select name from staged_alias union select alias from staged_alias
-), staged_names as (
-    -- What was called the same before counts too: the link that was missing may have come only now.
-    select name from staged union select p.other from staged join pairs p on p.one = staged.name
-), direct as (
-    select v.id, min(p.other) as cve from staged_names s
-    join vulnerability v on v.name = s.name and v.name not like 'CVE-%' and v.same_as_id is null
-    join pairs p on p.one = v.name and p.other like 'CVE-%'
-    group by v.id
-), through as (
-    select v.id, min(q.other) as cve from staged_names s
-    join vulnerability v on v.name = s.name and v.name not like 'CVE-%' and v.same_as_id is null
-    join pairs p on p.one = v.name
-    join pairs q on q.one = p.other and q.other like 'CVE-%'
-    group by v.id
-), found as (
-    select id, cve from direct
-    union all select id, cve from through where id not in (select id from direct)
-)
-update vulnerability v set same_as_id = c.id
-from found join vulnerability c on c.name = found.cve where v.id = found.id and c.same_as_id is null
-returning v.id, c.id
-"""
-
-_ENRICHMENTS = """
-create temporary table resolved_enrichment on commit drop as
-select distinct on (v.id, s.kind) v.id as vulnerability_id, s.kind, s.fact
-from staged_enrichment s join vulnerability v on v.name = s.vulnerability
-order by v.id, s.kind, s.fact::text
-"""
-
-# EPSS moves every percentile every day; only a moved probability or model is history.
-_CLOSE_ENRICHMENTS = """
-with gone as (
-    update enrichment e set valid_to = :now
-    from resolved_enrichment n
-    where e.vulnerability_id = n.vulnerability_id and e.kind = n.kind and e.source = :source
-      and e.valid_to is null
-      and case when n.kind = 'epss'
-        then (e.fact->'probability', e.fact->'model_version')
-            is distinct from (n.fact->'probability', n.fact->'model_version')
-        else e.fact <> n.fact end
-    returning e.vulnerability_id
-)
-insert into changed_enrichment select vulnerability_id from gone
-"""
-
-_CLOSE_MISSING_ENRICHMENTS = """
-with gone as (
-    update enrichment e set valid_to = :now
-    where e.source = :source and e.valid_to is null
-      and not exists (
-        select from resolved_enrichment n where n.vulnerability_id = e.vulnerability_id and n.kind = e.kind)
-      and not exists (
-        select from seen join vulnerability v on v.name = seen.external_id where v.id = e.vulnerability_id)
-    returning e.vulnerability_id
-)
-insert into changed_enrichment select vulnerability_id from gone
-"""
-
-_INSERT_ENRICHMENTS = """
-with made as (
-    insert into enrichment (vulnerability_id, kind, source, fact, valid_from)
-    select n.vulnerability_id, n.kind, :source, n.fact, :now from resolved_enrichment n
-    where not exists (
-        select from enrichment e
-        where e.vulnerability_id = n.vulnerability_id and e.kind = n.kind and e.source = :source
-          and e.valid_to is null)
-    returning vulnerability_id
-)
-insert into changed_enrichment select vulnerability_id from made
-"""
-
-_NEWLY_EXPLOITED = """
-insert into newly_exploited
-select n.vulnerability_id from resolved_enrichment n join vulnerability v on v.id = n.vulnerability_id
-where n.kind = 'kev' and v.exploited_since is null
-"""
-
-_PROJECT_KEV = """
-update vulnerability v set
-    exploited_since = (k.fact->>'since')::date, exploited_due = (k.fact->>'due')::date,
-    ransomware = coalesce((k.fact->>'ransomware')::boolean, false)
-from (
-    select c.vulnerability_id, e.fact
-    from (select distinct vulnerability_id from changed_enrichment) c
-    left join enrichment e on e.vulnerability_id = c.vulnerability_id and e.kind = 'kev' and e.valid_to is null
-) as k
-where v.id = k.vulnerability_id
-  and (v.exploited_since, v.exploited_due, v.ransomware) is distinct from ((k.fact->>'since')::date,
-    (k.fact->>'due')::date, coalesce((k.fact->>'ransomware')::boolean, false))
-"""
-
-# A score that its source no longer gives.
-_CLEAR_EPSS = """
-update vulnerability v set epss = null, epss_percentile = null, epss_model = null
-from (select distinct vulnerability_id from changed_enrichment) c
-where v.id = c.vulnerability_id and v.epss is not null and not exists (
-    select from enrichment e where e.vulnerability_id = v.id and e.kind = 'epss' and e.valid_to is null)
-"""
-
-_PROJECT_EPSS = """
-update vulnerability v set epss = (n.fact->>'probability')::real,
-    epss_percentile = (n.fact->>'percentile')::real, epss_model = n.fact->>'model_version'
-from resolved_enrichment n
-where n.kind = 'epss' and v.id = n.vulnerability_id
-  and (v.epss, v.epss_percentile, v.epss_model) is distinct from
-    ((n.fact->>'probability')::real, (n.fact->>'percentile')::real, n.fact->>'model_version')
-"""
-
-_PROJECT_SSVC = """
-update vulnerability v set ssvc_exploitation = n.fact->>'exploitation',
-    ssvc_automatable = (n.fact->>'automatable')::boolean,
-    ssvc_technical_impact = n.fact->>'technical_impact'
-from resolved_enrichment n where n.kind = 'ssvc' and v.id = n.vulnerability_id
-"""
-
 _NAMES = """
 insert into product_name (product_id, source, vendor, title, end_of_life)
 select distinct on (p.id, s.vendor, s.title) p.id, :source, s.vendor, s.title, s.end_of_life
@@ -425,7 +299,7 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
     )
     staged = run(_ADVISORIES)
     withdrawn = run(_WITHDRAW_UNSEEN) if complete and staging.has_advisory else 0
-    moved = run(_ALIASES) and _file_under_the_cve(session)
+    file_aliases(session, staging.source)
     run(_RESOLVED)
     session.execute(text("create index on resolved_statement (advisory_id, vulnerability_id, product_id)"))
     session.execute(text("analyze resolved_statement"))
@@ -437,10 +311,8 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
     run(_CLEAR_SCORES)
     run(_INSERT_SCORES)
     run(_PREFERRED_SCORES)
-    if moved:
-        session.execute(text("analyze changed_statement"))
     if staging.has_enrichment:
-        _merge_enrichments(session, run, complete=complete)
+        merge_enrichments(session, staging.source, complete=complete, now=now)
     run(_NAMES)
     if statements > _ANALYZED_ABOVE:
         for table in ("affected_range", "vulnerability", "product", "advisory", "condition_term"):
@@ -458,50 +330,3 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
         )
         or 0,
     )
-
-
-def _file_under_the_cve(session: Session) -> int:
-    """Move statements and scores of names that turned out to be a CVE's alias to that CVE."""
-    moved = session.execute(text(_SAME_AS)).all()
-    if not moved:
-        return 0
-    pairs = {"old": [row[0] for row in moved], "new": [row[1] for row in moved]}
-    session.execute(
-        text(
-            "with pairs as (select unnest(cast(:old as bigint[])) as old, unnest(cast(:new as bigint[])) as new),"
-            " gone as (update affected_range r set vulnerability_id = pairs.new from pairs"
-            " where r.vulnerability_id = pairs.old and r.valid_to is null"
-            " returning r.product_id, pairs.old, pairs.new)"
-            " insert into changed_statement select product_id, old from gone"
-            " union select product_id, new from gone"
-        ),
-        pairs,
-    )
-    session.execute(
-        text(
-            "update severity_score s set vulnerability_id = pairs.new from (select"
-            " unnest(cast(:old as bigint[])) as old, unnest(cast(:new as bigint[])) as new) pairs"
-            " where s.vulnerability_id = pairs.old"
-        ),
-        pairs,
-    )
-    session.execute(
-        text("insert into touched_score select unnest(cast(:new as bigint[]))"), {"new": pairs["new"]}
-    )
-    return len(moved)
-
-
-def _merge_enrichments(session: Session, run: Any, *, complete: bool) -> None:
-    run(_ENRICHMENTS)
-    session.execute(text("create index on resolved_enrichment (vulnerability_id, kind)"))
-    session.execute(text("analyze resolved_enrichment"))
-    run(_CLOSE_ENRICHMENTS)
-    if complete:
-        run(_CLOSE_MISSING_ENRICHMENTS)
-    run(_INSERT_ENRICHMENTS)
-    session.execute(text("analyze changed_enrichment"))
-    run(_NEWLY_EXPLOITED)
-    run(_PROJECT_KEV)
-    run(_CLEAR_EPSS)
-    run(_PROJECT_EPSS)
-    run(_PROJECT_SSVC)

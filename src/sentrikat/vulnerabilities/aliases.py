@@ -1,0 +1,80 @@
+"""Names that stand for the same flaw: what sources assert, and statements filed under the CVE they lead to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+_ALIASES = """
+insert into alias (source, name, alias)
+select distinct :source, name, alias from staged_alias on conflict do nothing
+"""
+
+# A name without a CVE of its own that some record calls another name of a CVE. One hop through a record that
+# knows both (PYSEC says GHSA, GHSA says CVE) is enough: longer chains do not occur in the sources.
+_SAME_AS = """
+with pairs as (
+    select name as one, alias as other from alias union select alias, name from alias
+), staged as (
+    select name from staged_alias union select alias from staged_alias
+), staged_names as (
+    -- What was called the same before counts too: the link that was missing may have come only now.
+    select name from staged union select p.other from staged join pairs p on p.one = staged.name
+), direct as (
+    select v.id, min(p.other) as cve from staged_names s
+    join vulnerability v on v.name = s.name and v.name not like 'CVE-%' and v.same_as_id is null
+    join pairs p on p.one = v.name and p.other like 'CVE-%'
+    group by v.id
+), through as (
+    select v.id, min(q.other) as cve from staged_names s
+    join vulnerability v on v.name = s.name and v.name not like 'CVE-%' and v.same_as_id is null
+    join pairs p on p.one = v.name
+    join pairs q on q.one = p.other and q.other like 'CVE-%'
+    group by v.id
+), found as (
+    select id, cve from direct
+    union all select id, cve from through where id not in (select id from direct)
+)
+update vulnerability v set same_as_id = c.id
+from found join vulnerability c on c.name = found.cve where v.id = found.id and c.same_as_id is null
+returning v.id, c.id
+"""
+
+
+def file_aliases(session: Session, source: str) -> int:
+    """Keep the staged assertions of `source`; give how many names moved to a CVE because of them."""
+    added: Any = session.execute(text(_ALIASES), {"source": source})
+    return _file_under_the_cve(session) if added.rowcount else 0
+
+
+def _file_under_the_cve(session: Session) -> int:
+    """Move statements and scores of names that turned out to be a CVE's alias to that CVE."""
+    moved = session.execute(text(_SAME_AS)).all()
+    if not moved:
+        return 0
+    pairs = {"old": [row[0] for row in moved], "new": [row[1] for row in moved]}
+    session.execute(
+        text(
+            "with pairs as (select unnest(cast(:old as bigint[])) as old, unnest(cast(:new as bigint[])) as new),"
+            " gone as (update affected_range r set vulnerability_id = pairs.new from pairs"
+            " where r.vulnerability_id = pairs.old and r.valid_to is null"
+            " returning r.product_id, pairs.old, pairs.new)"
+            " insert into changed_statement select product_id, old from gone"
+            " union select product_id, new from gone"
+        ),
+        pairs,
+    )
+    session.execute(
+        text(
+            "update severity_score s set vulnerability_id = pairs.new from (select"
+            " unnest(cast(:old as bigint[])) as old, unnest(cast(:new as bigint[])) as new) pairs"
+            " where s.vulnerability_id = pairs.old"
+        ),
+        pairs,
+    )
+    session.execute(
+        text("insert into touched_score select unnest(cast(:new as bigint[]))"), {"new": pairs["new"]}
+    )
+    return len(moved)

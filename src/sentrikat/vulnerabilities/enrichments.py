@@ -1,0 +1,128 @@
+"""Facts about flaws over time: known exploitation, likelihood, decision points, and their projection on the flaw.
+
+Leaves `newly_exploited` (vulnerability_id) for those who tell people of it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+_ENRICHMENTS = """
+create temporary table resolved_enrichment on commit drop as
+select distinct on (v.id, s.kind) v.id as vulnerability_id, s.kind, s.fact
+from staged_enrichment s join vulnerability v on v.name = s.vulnerability
+order by v.id, s.kind, s.fact::text
+"""
+
+# EPSS moves every percentile every day; only a moved probability or model is history.
+_CLOSE_ENRICHMENTS = """
+with gone as (
+    update enrichment e set valid_to = :now
+    from resolved_enrichment n
+    where e.vulnerability_id = n.vulnerability_id and e.kind = n.kind and e.source = :source
+      and e.valid_to is null
+      and case when n.kind = 'epss'
+        then (e.fact->'probability', e.fact->'model_version')
+            is distinct from (n.fact->'probability', n.fact->'model_version')
+        else e.fact <> n.fact end
+    returning e.vulnerability_id
+)
+insert into changed_enrichment select vulnerability_id from gone
+"""
+
+_CLOSE_MISSING_ENRICHMENTS = """
+with gone as (
+    update enrichment e set valid_to = :now
+    where e.source = :source and e.valid_to is null
+      and not exists (
+        select from resolved_enrichment n where n.vulnerability_id = e.vulnerability_id and n.kind = e.kind)
+      and not exists (
+        select from seen join vulnerability v on v.name = seen.external_id where v.id = e.vulnerability_id)
+    returning e.vulnerability_id
+)
+insert into changed_enrichment select vulnerability_id from gone
+"""
+
+_INSERT_ENRICHMENTS = """
+with made as (
+    insert into enrichment (vulnerability_id, kind, source, fact, valid_from)
+    select n.vulnerability_id, n.kind, :source, n.fact, :now from resolved_enrichment n
+    where not exists (
+        select from enrichment e
+        where e.vulnerability_id = n.vulnerability_id and e.kind = n.kind and e.source = :source
+          and e.valid_to is null)
+    returning vulnerability_id
+)
+insert into changed_enrichment select vulnerability_id from made
+"""
+
+_NEWLY_EXPLOITED = """
+insert into newly_exploited
+select n.vulnerability_id from resolved_enrichment n join vulnerability v on v.id = n.vulnerability_id
+where n.kind = 'kev' and v.exploited_since is null
+"""
+
+_PROJECT_KEV = """
+update vulnerability v set
+    exploited_since = (k.fact->>'since')::date, exploited_due = (k.fact->>'due')::date,
+    ransomware = coalesce((k.fact->>'ransomware')::boolean, false)
+from (
+    select c.vulnerability_id, e.fact
+    from (select distinct vulnerability_id from changed_enrichment) c
+    left join enrichment e on e.vulnerability_id = c.vulnerability_id and e.kind = 'kev' and e.valid_to is null
+) as k
+where v.id = k.vulnerability_id
+  and (v.exploited_since, v.exploited_due, v.ransomware) is distinct from ((k.fact->>'since')::date,
+    (k.fact->>'due')::date, coalesce((k.fact->>'ransomware')::boolean, false))
+"""
+
+# A score that its source no longer gives.
+_CLEAR_EPSS = """
+update vulnerability v set epss = null, epss_percentile = null, epss_model = null
+from (select distinct vulnerability_id from changed_enrichment) c
+where v.id = c.vulnerability_id and v.epss is not null and not exists (
+    select from enrichment e where e.vulnerability_id = v.id and e.kind = 'epss' and e.valid_to is null)
+"""
+
+_PROJECT_EPSS = """
+update vulnerability v set epss = (n.fact->>'probability')::real,
+    epss_percentile = (n.fact->>'percentile')::real, epss_model = n.fact->>'model_version'
+from resolved_enrichment n
+where n.kind = 'epss' and v.id = n.vulnerability_id
+  and (v.epss, v.epss_percentile, v.epss_model) is distinct from
+    ((n.fact->>'probability')::real, (n.fact->>'percentile')::real, n.fact->>'model_version')
+"""
+
+_PROJECT_SSVC = """
+update vulnerability v set ssvc_exploitation = n.fact->>'exploitation',
+    ssvc_automatable = (n.fact->>'automatable')::boolean,
+    ssvc_technical_impact = n.fact->>'technical_impact'
+from resolved_enrichment n where n.kind = 'ssvc' and v.id = n.vulnerability_id
+"""
+
+
+def merge_enrichments(session: Session, source: str, *, complete: bool, now: datetime) -> None:
+    """Merge the staged facts of `source`; `complete`: what was not mentioned is no longer said."""
+
+    def run(statement: str) -> None:
+        values = {"source": source, "now": now}
+        session.execute(
+            text(statement), {name: value for name, value in values.items() if f":{name}" in statement}
+        )
+
+    run(_ENRICHMENTS)
+    session.execute(text("create index on resolved_enrichment (vulnerability_id, kind)"))
+    session.execute(text("analyze resolved_enrichment"))
+    run(_CLOSE_ENRICHMENTS)
+    if complete:
+        run(_CLOSE_MISSING_ENRICHMENTS)
+    run(_INSERT_ENRICHMENTS)
+    session.execute(text("analyze changed_enrichment"))
+    run(_NEWLY_EXPLOITED)
+    run(_PROJECT_KEV)
+    run(_CLEAR_EPSS)
+    run(_PROJECT_EPSS)
+    run(_PROJECT_SSVC)
