@@ -85,7 +85,7 @@ def _run(options: argparse.Namespace, wanted: frozenset[str], work: Path) -> lis
                 _tell(rows, matching.delta(database, estate, options.seed))
             if "reports" in wanted:
                 _tell(rows, reports.agent_reports(database, estate, options.seed, 60))
-                _tell(rows, reports.sustained(database, estate, options.seed, directory, 300))
+                _tell(rows, reports.sustained(database, estate, options.seed, directory, 60, 600))
             if "scans" in wanted:
                 _tell(
                     rows,

@@ -29,6 +29,7 @@ _ADVISORIES = (
     "osv/almalinux_*.zst",
     "osv/suse.ndjson.zst",
     "redhat/osv_redhat_*.zst",
+    "debian/osv_debian_*.zst",
 )
 _UNDATED = "0001-"  # the pack's Go records came without dates, as in their source repository
 
