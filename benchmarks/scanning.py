@@ -1,6 +1,6 @@
 """Stateless scans, next to osv-scanner on the same SBOMs with a database made from the same archives.
 
-osv-scanner is not part of the project: name its binary with --osv-scanner and a folder of OSV archives, one
+osv-scanner is not part of the project: name its binary (version 1.9) with --osv-scanner and a folder of OSV archives, one
 `ECOSYSTEM/all.zip` each, with --osv-archives. Without them that row is left out.
 """
 
@@ -87,14 +87,13 @@ def _beside_peer(
     command = [
         str(scanner),
         "scan",
-        "source",
-        "--offline",
-        f"--local-db-path={work / 'osv'}",
+        "--experimental-offline",
+        f"--experimental-local-db-path={work / 'osv'}",
         "--format=json",
     ]
     with watch() as theirs:
         peer = subprocess.run(
-            [*command, *(f"--lockfile={path}" for path in files)], stdout=subprocess.PIPE, check=False
+            [*command, *(f"--sbom={path}" for path in files)], stdout=subprocess.PIPE, check=False
         )
     if peer.returncode not in {0, 1}:  # 1: it found something
         raise RuntimeError(f"osv-scanner ended with status {peer.returncode}")
