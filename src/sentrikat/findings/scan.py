@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from sentrikat.domain.advisory import Product
 from sentrikat.domain.inventory import (
     APPLICATION_KINDS,
+    DISTRIBUTION_KINDS,
     LANGUAGE_KINDS,
     Component,
     Installed,
@@ -37,6 +38,9 @@ from sentrikat.inventory.titles import TitleIndex
 
 BATCH = 256  # inventories matched together
 _REMEMBERED = 400_000  # components; a fleet has fewer, a stream of foreign SBOMs may have more
+
+_MOST_HINTS = 20  # of one component; they are for people to look at
+_UPSTREAM = "upstream"  # stands in for a package to find hints; never a result
 
 _SHADOWS = """
 create temporary table component (id bigint primary key, module text);
@@ -57,6 +61,7 @@ class Judged:
     state: str
     hits: tuple[Fact, ...] = ()
     described: bool = True  # some source makes statements about one of its products
+    hints: tuple[str, ...] = ()  # what upstream's ranges say of a package whose own release nobody speaks of
     named: Identity | None = (
         None  # a language package under the CPE name that sources outside its ecosystem use
     )
@@ -136,13 +141,20 @@ class Scanner:
         fresh = [one for one in components if one not in self._known]
         if not fresh:
             return
+        upstreams = {one: _upstream(one) for one in fresh if self._is_uncovered(one)}
         named = [one for one in fresh if needs_names(one) or one.kind in LANGUAGE_KINDS]
-        titles = TitleIndex.load(self.session, named) if named else None
+        asked = [*named, *upstreams.values()]
+        titles = TitleIndex.load(self.session, asked) if asked else None
         identified: dict[int, tuple[Component, list[Identity], str]] = {}
+        upstream_numbers: dict[Component, int] = {}
         for component in fresh:
             found, state = identify_component(component, titles, self._covered)
             identified[self._next_id] = (component, found, state)
             self._next_id += 1
+            if titles is not None and (upstream := upstreams.get(component)) is not None:
+                upstream_numbers[component] = self._next_id
+                identified[self._next_id] = (upstream, titles.identities(upstream, "linux"), _UPSTREAM)
+                self._next_id += 1
         products = {one.product for _, found, _ in identified.values() for one in found}
         ids = self._product_ids(products)
         self._fill(identified, ids)
@@ -150,6 +162,9 @@ class Scanner:
         missing = {fact.vulnerability_id for hits in facts.values() for fact in hits} - self._flaws.keys()
         self._flaws.update(load_flaws(self.session, missing, self.as_of))
         for number, (component, found, state) in identified.items():
+            if state is _UPSTREAM:
+                continue
+            hints = facts.get(upstream_numbers.get(component, 0), ())
             self._known[component] = Judged(
                 component=component,
                 identities=tuple(found),
@@ -157,7 +172,21 @@ class Scanner:
                 hits=tuple(facts.get(number, ())),
                 described=any(one.product in ids for one in found if one.judged),
                 named=_named(component, found, titles),
+                hints=self._most_pressing(hints),
             )
+
+    def _is_uncovered(self, component: Component) -> bool:
+        """Say whether a package belongs to a release no source makes statements about."""
+        return (
+            component.kind in DISTRIBUTION_KINDS
+            and component.version is not None
+            and component.namespace not in self._covered
+        )
+
+    def _most_pressing(self, facts: Iterable[Fact]) -> tuple[str, ...]:
+        flaws = [self._flaws[one.vulnerability_id] for one in facts if one.vulnerability_id in self._flaws]
+        flaws.sort(key=lambda one: (one.exploited_since is None, -(one.epss or 0.0), one.name))
+        return tuple(one.name for one in flaws[:_MOST_HINTS])
 
     def _product_ids(self, products: set[Product]) -> dict[Product, int]:
         """Give the ids of products that some source makes statements about."""
@@ -215,7 +244,7 @@ class Scanner:
                 known.named is not None or item.component.kind in APPLICATION_KINDS | {"cpe"}
             ):
                 identified.append((item, known.named or best))
-            hints: list[str] = []
+            hints = list(known.hints)
             for fact in known.hits:
                 flaw = self._flaws.get(fact.vulnerability_id)
                 if flaw is None:  # published after the day asked about
@@ -240,6 +269,20 @@ class Scanner:
             if reason is not None:
                 unknown.append(Unknown(item, best, reason, tuple(hints)))
         return ScanResult(inventory, tuple(hits), tuple(unknown), tuple(identified))
+
+
+def _upstream(component: Component) -> Component:
+    """Give the program a package was made of: its source's name, and the version without epoch and revision.
+
+    Only for hints: a distribution repairs old versions in place, so upstream's ranges prove nothing of its packages.
+    """
+    version = (component.version or "").rpartition(":")[2]
+    return Component(
+        kind="application",
+        namespace="linux",
+        name=component.source_name or component.name,
+        version=version.rpartition("-")[0] or version,
+    )
 
 
 def _named(component: Component, found: Sequence[Identity], titles: TitleIndex | None) -> Identity | None:

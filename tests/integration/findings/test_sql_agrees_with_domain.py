@@ -497,6 +497,8 @@ def scanned(session: Session) -> set[tuple[str, str, str, str]]:
         for hit in result.hits:
             found.add((result.inventory.hostname, hit.installed.component.name, hit.flaw.name, "affected"))
         for one in result.unknown:
+            if one.reason in {"unsupported", "end_of_life"}:
+                continue  # its hints are what upstream says, which is no finding
             for hint in one.hints:
                 found.add((result.inventory.hostname, one.installed.component.name, hint, "unknown"))
     return found

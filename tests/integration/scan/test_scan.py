@@ -238,6 +238,25 @@ def test_what_cannot_be_judged_is_listed_with_its_reason(
     assert record["findings"] == []
 
 
+@pytest.mark.parametrize(
+    ("version", "hints"),
+    [
+        ("1:4.0-1", ["CVE-2026-2002"]),  # without epoch and revision inside upstream's range
+        ("1:5.0-1", []),  # past it
+    ],
+)
+def test_a_package_of_an_unsupported_release_has_what_upstream_says_as_hint_only(
+    scan: Scan, version: str, hints: list[str]
+) -> None:
+    _, out, _ = scan(
+        "--ndjson", stdin=agent_report(deb("libanvil1", version, "anvil"), os={**DEBIAN_12, "version": "9"})
+    )
+
+    record = orjson.loads(out)
+    assert [(one["reason"], one["hints"]) for one in record["unknown"]] == [("end_of_life", hints)]
+    assert record["findings"] == []
+
+
 # -- forms of output ---------------------------------------------------------------------
 
 
