@@ -27,15 +27,18 @@ from sentrikat.domain.matching.context import read_context
 _COVERING = """
 create temporary table covering on commit drop as
 select cp.component_id, r.vulnerability_id, r.rank, r.id as range_id, r.strength, r.described,
-    r.condition_id, r.fixed is null as without_fix
+    r.condition_id, r.fixed is null as without_fix, cp.context, r.target_id
 from {scope}
 join affected_range r on r.product_id = cp.product_id and r.valid_to is null
     and cp.version_key >= r.lo and (r.hi is null or cp.version_key < r.hi) {pair}
 join component c on c.id = cp.component_id
 where cp.judged
   and (r.module is null or r.module = array_to_string((string_to_array(c.module, ':'))[1:2], ':'))
-  and (r.target_id is null or not exists (
-        select from target_exclusion x where x.context = cp.context and x.target_id = r.target_id))
+"""
+
+# Afterwards, for inside the join the planner probes the exclusions once for every range.
+_EXCLUDED = """
+delete from covering c using target_exclusion x where x.context = c.context and x.target_id = c.target_id
 """
 
 # The best-ranked described claims that cover the version, the strongest of their rank; pairs without one fall back
@@ -178,6 +181,7 @@ def decide_everything(session: Session) -> None:
 
 
 def _decide(session: Session) -> None:
+    session.execute(text(_EXCLUDED))
     session.execute(text("analyze covering"))
     session.execute(text(_DECIDED))
     session.execute(text("analyze decided"))

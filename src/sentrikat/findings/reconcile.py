@@ -201,6 +201,7 @@ def _merge(
             "event_open_group": "vulnerability_id",
         }
     )
+    session.execute(text("create index on wanted (asset_id, component_id, vulnerability_id)"))
     session.execute(text("analyze wanted"))
     if session.scalar(text("select exists (select from wanted where condition_ids is not null)")):
         session.execute(text(_DROP_UNFULFILLED))
