@@ -63,7 +63,7 @@ def _stream(
 
 
 def _beside_peer(
-    database: Database, seed: int, directory: Path, work: Path, scanner: Path, archives: Path, count: int = 20
+    database: Database, seed: int, directory: Path, work: Path, scanner: Path, archives: Path, count: int = 4
 ) -> Row:
     files = []
     packages = 0
