@@ -25,7 +25,7 @@ from sentrikat.domain.matching.wording import source_name, statement_words
 from sentrikat.domain.prioritization import severity, ssvc
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.findings.claims import KnownComponent, load_claims, load_components, platform_of
-from sentrikat.findings.queries import FindingRow, get_finding
+from sentrikat.findings.queries import INSTALL_OF_FINDING, FindingRow, get_finding
 
 _METHODS = {
     "release_package": "the package manager names the package and its release",
@@ -301,17 +301,16 @@ from finding f
 join vulnerability v on v.id = f.vulnerability_id
 join organization o on o.id = f.organization_id
 join asset a on a.id = f.asset_id
-left join lateral (
-    select * from install where install.organization_id = f.organization_id and install.asset_id = f.asset_id
-        and install.component_id = f.component_id
-    order by install.removed_at desc nulls first limit 1
-) i on true
+{install}
 where f.organization_id = :organization_id and f.id = :id
 """
 
 
 def _context(session: Session, organization_id: int, finding_id: int) -> Any:
-    return session.execute(text(_CONTEXT), {"organization_id": organization_id, "id": finding_id}).one()
+    return session.execute(
+        text(_CONTEXT.format(install=INSTALL_OF_FINDING)),
+        {"organization_id": organization_id, "id": finding_id},
+    ).one()
 
 
 def _installed_step(row: FindingRow, context: Any) -> Step:

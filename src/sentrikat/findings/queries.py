@@ -104,6 +104,22 @@ _COLUMNS = """
     r.introduced_excluded, r.fixed, r.last_affected, p.ecosystem, p.name as product
 """
 
+# The install a finding rests on: the current one, else the last. Each half has an index of its own; asked as one,
+# the whole table would be read for every row.
+INSTALL_OF_FINDING = """
+left join lateral (
+    select h.* from (
+        select c1.* from install c1
+        where c1.organization_id = f.organization_id and c1.asset_id = f.asset_id
+          and c1.component_id = f.component_id and c1.removed_at is null
+        union all
+        select c2.* from install c2
+        where c2.organization_id = f.organization_id and c2.asset_id = f.asset_id
+          and c2.component_id = f.component_id and c2.removed_at is not null
+    ) h order by h.removed_at desc nulls first limit 1
+) i on true
+"""
+
 # The page's rows first, everything that is shown of them afterwards.
 _LIST = """
 with page as (
@@ -117,11 +133,7 @@ join vulnerability v on v.id = f.vulnerability_id
 left join match m on m.id = f.match_id
 left join affected_range r on r.id = m.range_id
 left join product p on p.id = r.product_id
-left join lateral (
-    select binaries from install i
-    where i.organization_id = f.organization_id and i.asset_id = f.asset_id and i.component_id = f.component_id
-    order by i.removed_at desc nulls first limit 1
-) i on true
+{install}
 order by {order}
 """
 
@@ -156,7 +168,9 @@ def list_findings(
         where = f"{where} and {after}"
         values = {**values, "after_value": cursor[0], "after_id": cursor[1]}
     rows = session.execute(
-        text(_LIST.format(joins=joins, where=where, order=order, columns=_COLUMNS)),
+        text(
+            _LIST.format(joins=joins, where=where, order=order, columns=_COLUMNS, install=INSTALL_OF_FINDING)
+        ),
         {**values, "limit": limit + 1},
     ).all()
     shown = tuple(_row(row) for row in rows[:limit])
@@ -177,6 +191,7 @@ def get_finding(session: Session, organization_id: int, finding_id: int) -> Find
                 where="f.organization_id = :organization_id and f.id = :id",
                 order="f.id",
                 columns=_COLUMNS,
+                install=INSTALL_OF_FINDING,
             )
         ),
         {"organization_id": organization_id, "id": finding_id, "limit": 1},

@@ -132,6 +132,12 @@ class Install(Base):
             postgresql_where=text("removed_at IS NULL"),
         ),
         Index(
+            "ix_install_removed",
+            "asset_id",
+            "component_id",
+            postgresql_where=text("removed_at IS NOT NULL"),
+        ),
+        Index(
             "ix_install_current_component",
             "component_id",
             "asset_id",

@@ -766,6 +766,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("removed_at IS NULL"),
     )
     op.create_index(
+        "ix_install_removed",
+        "install",
+        ["asset_id", "component_id"],
+        unique=False,
+        postgresql_where=sa.text("removed_at IS NOT NULL"),
+    )
+    op.create_index(
         "uq_install_current",
         "install",
         ["organization_id", "asset_id", "component_id"],
