@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sentrikat.domain.purl import canonical_name
+
 DISTRIBUTION_KINDS = frozenset({"deb", "rpm", "apk", "pacman"})
 LANGUAGE_KINDS = frozenset({"pypi", "npm", "maven", "golang", "cargo", "nuget", "gem", "composer"})
 APPLICATION_KINDS = frozenset({"windows", "macos", "application", "snap", "flatpak", "brew"})
@@ -186,21 +188,6 @@ def release_of(name: str | None, version: str | None) -> str | None:
 
 
 _BINARY_REBUILD = re.compile(r"\+b\d+$")
-_SEPARATORS = re.compile(r"[-_.]+")
-
-
-def pypi_name(name: str) -> str:
-    """Give the one spelling of a Python package name, as PEP 503 has it."""
-    return _SEPARATORS.sub("-", name).lower()
-
-
-def package_name(kind: str, name: str) -> str:
-    """Give the spelling under which an ecosystem files a package."""
-    if kind == "pypi":
-        return pypi_name(name)
-    if kind in {"nuget", "composer"}:
-        return name.lower()
-    return name
 
 
 def _unsigned_kernel(source: str) -> str | None:
@@ -267,7 +254,7 @@ def component_of(software: Software, os: OperatingSystem, source_of: SourceOf) -
         )
     if kind in LANGUAGE_KINDS:
         return Component(
-            kind=kind, namespace="", name=package_name(kind, software.name), version=software.version
+            kind=kind, namespace="", name=canonical_name(kind, software.name), version=software.version
         )
     return Component(
         kind=kind,
