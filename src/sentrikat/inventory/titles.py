@@ -84,17 +84,22 @@ _LANGUAGE_VENDORS = {
     "nuget": ("microsoft",),
 }
 
-_LOOK_UP = text(
+_COUNTED = (
     "select p.ecosystem, p.name, count(*) as statements from product p"
     " join affected_range r on r.product_id = p.id and r.valid_to is null"
-    " where (p.ecosystem like 'cpe:%' or p.ecosystem = 'cve5')"
-    " and regexp_replace(split_part(p.name, ':', 2), '[^a-z0-9+#]', '', 'g') = any(cast(:letters as text[]))"
-    " group by p.ecosystem, p.name"
+    " where (p.ecosystem like 'cpe:%' or p.ecosystem = 'cve5') {narrowed} group by p.ecosystem, p.name"
+)
+_LOOK_UP = text(
+    _COUNTED.format(
+        narrowed="and regexp_replace(split_part(p.name, ':', 2), '[^a-z0-9+#]', '', 'g')"
+        " = any(cast(:letters as text[]))"
+    )
 )
 _ARTIFACTS = text(
     "select name from product where ecosystem = 'maven'"
     " and exists (select from affected_range r where r.product_id = product.id and r.valid_to is null)"
 )
+_EVERYTHING = text(_COUNTED.format(narrowed=""))
 
 
 def letters_of(words: str) -> str:
@@ -169,12 +174,15 @@ class TitleIndex:
     artifacts: dict[str, list[Product]] = field(default_factory=dict)  # Maven products by artifact
 
     @classmethod
-    def load(cls, session: Session, components: Sequence[Component]) -> TitleIndex:
-        """Read the products that these components may be."""
-        letters = {letters for one in components for letters in names_of(one)}
-        rows = session.execute(_LOOK_UP, {"letters": sorted(letters)}).all()
+    def load(cls, session: Session, components: Sequence[Component] | None = None) -> TitleIndex:
+        """Read the products that these components may be; None: all there are."""
+        if components is None:
+            rows = session.execute(_EVERYTHING).all()
+        else:
+            letters = {letters for one in components for letters in names_of(one)}
+            rows = session.execute(_LOOK_UP, {"letters": sorted(letters)}).all()
         artifacts: dict[str, list[Product]] = defaultdict(list)
-        jars = any(one.kind == "maven" for one in components)
+        jars = components is None or any(one.kind == "maven" for one in components)
         for name in session.scalars(_ARTIFACTS) if jars else ():
             artifacts[name.partition(":")[2]].append(Product("maven", name))
         return cls.of(((Product(row.ecosystem, row.name), row.statements) for row in rows), dict(artifacts))
