@@ -53,6 +53,14 @@ def _refuse_the_outside(event: str, arguments: tuple[Any, ...]) -> None:
         pytest.fail(f"a test connected to {address}; tests talk to this machine only")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name long binary arguments by their place: a packed file holds the second it was made in.
+
+    The two workers collect in different seconds, and then disagree on the tests there are.
+    """
+    return argname if isinstance(val, bytes) and len(val) > 32 else None
+
+
 def pytest_configure() -> None:
     """Watch the sockets, and let no SENTRIKAT_ variable of the developer's shell reach a test."""
     sys.addaudithook(_refuse_the_outside)
