@@ -167,6 +167,7 @@ _CRON = {
     "kev": "*/30 * * * *",
     "epss": "17 14 * * *",  # published once a day
     "nvd": "25 */2 * * *",  # NVD asks for no more than every two hours
+    "nvd_cpe": "5 3 * * *",  # new products come with new records of NVD, which bring their names themselves
 }
 _CRON_OTHERS = ("41 */6 * * *", "47 */6 * * *", "53 */6 * * *", "59 */6 * * *")
 

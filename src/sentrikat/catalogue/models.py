@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import BigInteger, Date, ForeignKey, Identity, Index, Text, UniqueConstraint
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Date,
+    ForeignKey,
+    Identity,
+    Index,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sentrikat.infra.database.base import Base
@@ -17,6 +28,12 @@ class ProductName(Base):
     __table_args__ = (
         UniqueConstraint("product_id", "source", "vendor", "title"),
         Index("ix_product_name_title", "title"),
+        Index(
+            "ix_product_name_title_trigrams",
+            "title",
+            postgresql_using="gin",
+            postgresql_ops={"title": "gin_trgm_ops"},
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -25,6 +42,24 @@ class ProductName(Base):
     vendor: Mapped[str] = mapped_column(Text)
     title: Mapped[str] = mapped_column(Text)
     end_of_life: Mapped[date | None] = mapped_column(Date)
+
+
+class CatalogueProduct(Base):
+    """What a source that lists products says of one, beside its names.
+
+    target_software  what its names are made for, as CPE writes it: windows, wordpress; `*` anything
+    live             False: every name was deprecated, and `replaced_by_id` may say in favor of what
+    """
+
+    __tablename__ = "catalogue_product"
+
+    product_id: Mapped[int] = mapped_column(
+        ForeignKey("product.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    source: Mapped[str] = mapped_column(Text)
+    target_software: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    live: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
+    replaced_by_id: Mapped[int | None] = mapped_column(ForeignKey("product.id"))
 
 
 class PackageSource(Base):

@@ -198,13 +198,22 @@ class Enrichment:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """A product exists. `title` is what people call it, `vendor` who makes it, in words."""
+    """A product exists. `title` is what people call it, `vendor` who makes it, in words.
+
+    `target_software`  what its names are made for, as CPE writes it: windows, wordpress, `*` for anything;
+                       empty: the source does not say
+    `live`             False: the source deprecated every name it gave of the product
+    `replaced_by`      the product that took the place of one that is not live
+    """
 
     source: str
     product: Product
     title: str | None = None
     vendor: str | None = None
     end_of_life: date | None = None
+    target_software: tuple[str, ...] = ()
+    live: bool = True
+    replaced_by: Product | None = None
 
 
 Record = Advisory | Enrichment | CatalogueEntry

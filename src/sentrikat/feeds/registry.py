@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from sentrikat.domain.errors import NotFound
-from sentrikat.feeds import debian, epss, kev, nvd, osv, overrides, vulnrichment
+from sentrikat.feeds import debian, epss, kev, nvd, nvd_cpe, osv, overrides, vulnrichment
 from sentrikat.feeds.adapter import Feed
 
 
@@ -24,7 +24,7 @@ def _feed(module: ModuleType) -> Feed:
 
 
 FEEDS: tuple[Feed, ...] = tuple(
-    _feed(module) for module in (kev, epss, vulnrichment, overrides, nvd, debian, osv)
+    _feed(module) for module in (kev, epss, vulnrichment, overrides, nvd, debian, osv, nvd_cpe)
 )
 
 

@@ -118,6 +118,26 @@ def json_files(document: Document) -> Iterator[tuple[str, bytes]]:
         yield from _tar_files(document, plain)
 
 
+def json_streams(document: Document) -> Iterator[tuple[str, BinaryIO]]:
+    """Yield the name and an open stream of each JSON document: of a tar archive's files, or the document itself.
+
+    For archives of large files, which are read one after the other and never held whole.
+    """
+    if not is_archive(document):
+        with unpacked_json(document) as plain:
+            yield document.name, plain
+        return
+    with unpacked(document) as plain, tarfile.open(fileobj=plain, mode="r|") as archive:
+        for count, entry in enumerate(archive):
+            if count >= MOST_RECORDS:
+                raise ValueError(f"{document.name} holds more than {MOST_RECORDS:,} files")
+            archive.members = []  # type: ignore[attr-defined]
+            file = archive.extractfile(entry) if entry.isfile() and entry.name.endswith(".json") else None
+            if file is not None:
+                shallow = Shallow(cast(BinaryIO, file), entry.name)
+                yield entry.name, cast(BinaryIO, io.BufferedReader(shallow, 1 << 16))
+
+
 def is_archive(document: Document) -> bool:
     """Say whether the document is a zip or tar archive rather than a single JSON file."""
     with document.open() as packed:

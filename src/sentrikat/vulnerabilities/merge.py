@@ -5,6 +5,7 @@ What changed is left in temporary tables for the rest of the transaction, so tha
     changed_statement (product_id, vulnerability_id)   statements came, went or changed
     changed_enrichment (vulnerability_id)              exploited, likelihood, decision points or score moved
     changed_ecosystem (name)                           first statements about a release or language ecosystem
+    changed_name (product_id)                          a product came into the catalogue, or is called otherwise
     newly_exploited (vulnerability_id)                 in a catalog of exploited flaws now, in none before
 """
 
@@ -20,6 +21,7 @@ from sqlalchemy.orm import Session
 from sentrikat.infra.database.row_security import analyze
 from sentrikat.vulnerabilities.aliases import file_aliases
 from sentrikat.vulnerabilities.enrichments import merge_enrichments
+from sentrikat.vulnerabilities.names import merge_names
 from sentrikat.vulnerabilities.staging import Staging
 
 # Whose words describe a flaw: the lowest rank that has any.
@@ -30,6 +32,7 @@ CHANGE_TABLES = (
     "create temporary table changed_statement (product_id bigint, vulnerability_id bigint) on commit drop",
     "create temporary table changed_enrichment (vulnerability_id bigint) on commit drop",
     "create temporary table changed_ecosystem (name text) on commit drop",
+    "create temporary table changed_name (product_id bigint) on commit drop",
     "create temporary table newly_exploited (vulnerability_id bigint) on commit drop",
 )
 
@@ -54,6 +57,7 @@ select distinct ecosystem, name from (
     select ecosystem, name from staged_statement
     union all select ecosystem, name from staged_term
     union all select ecosystem, name from staged_name
+    union all select replacement_ecosystem, replacement from staged_name where replacement is not null
 ) as named
 where not exists (select from product p where p.ecosystem = named.ecosystem and p.name = named.name)
 on conflict (ecosystem, name) do nothing
@@ -224,13 +228,6 @@ with preferred as (
 insert into changed_enrichment select id from moved
 """
 
-_NAMES = """
-insert into product_name (product_id, source, vendor, title, end_of_life)
-select distinct on (p.id, s.vendor, s.title) p.id, :source, s.vendor, s.title, s.end_of_life
-from staged_name s join product p on p.ecosystem = s.ecosystem and p.name = s.name
-on conflict (product_id, source, vendor, title) do update set end_of_life = excluded.end_of_life
-"""
-
 _STAGED_KEYS = {
     "staged_vulnerability": "name",
     "staged_statement": "external_id",
@@ -252,6 +249,7 @@ class Merged:
     statements: int
     changed_statements: int
     changed_enrichments: int
+    changed_names: int = 0
 
 
 def create_change_tables(session: Session) -> None:
@@ -313,7 +311,7 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
     run(_PREFERRED_SCORES)
     if staging.has_enrichment:
         merge_enrichments(session, staging.source, complete=complete, now=now)
-    run(_NAMES)
+    changed_names = merge_names(session, staging.source) if staging.has_names else 0
     if statements > _ANALYZED_ABOVE:
         for table in ("affected_range", "vulnerability", "product", "advisory", "condition_term"):
             analyze(session, table)
@@ -329,4 +327,5 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
             text("select count(distinct vulnerability_id) from changed_enrichment")
         )
         or 0,
+        changed_names=changed_names,
     )

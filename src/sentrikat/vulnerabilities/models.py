@@ -175,6 +175,25 @@ class Product(Base):
             text("regexp_replace(split_part(name, ':', 2), '[^a-z0-9+#]', '', 'g')"),
             postgresql_where=text("ecosystem LIKE 'cpe:%' OR ecosystem = 'cve5'"),
         ),
+        # ... and by their maker, by any of their words, and, when a person searches, by what resembles them.
+        Index(
+            "ix_product_cpe_vendor",
+            text("regexp_replace(split_part(name, ':', 1), '[^a-z0-9+#]', '', 'g')"),
+            postgresql_where=text("ecosystem = 'cpe:a'"),
+        ),
+        Index(
+            "ix_product_cpe_words",
+            text("regexp_split_to_array(name, '[^a-z0-9+#]+')"),
+            postgresql_using="gin",
+            postgresql_where=text("ecosystem = 'cpe:a'"),
+        ),
+        Index(
+            "ix_product_cpe_trigrams",
+            "name",
+            postgresql_using="gin",
+            postgresql_ops={"name": "gin_trgm_ops"},
+            postgresql_where=text("ecosystem = 'cpe:a'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

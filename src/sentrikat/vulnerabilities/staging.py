@@ -63,7 +63,8 @@ create temporary table staged_term (
 ) on commit drop;
 create temporary table staged_enrichment (vulnerability text, kind text, fact jsonb) on commit drop;
 create temporary table staged_name (
-    ecosystem text, name text, vendor text, title text, end_of_life date
+    ecosystem text, name text, vendor text, title text, end_of_life date, target_software text[], live boolean,
+    replacement_ecosystem text, replacement text
 ) on commit drop;
 create temporary table seen (external_id text) on commit drop;
 """
@@ -80,7 +81,8 @@ _COLUMNS = {
     "staged_condition": "digest tree",
     "staged_term": "condition group_number negate ecosystem name lo hi",
     "staged_enrichment": "vulnerability kind fact",
-    "staged_name": "ecosystem name vendor title end_of_life",
+    "staged_name": "ecosystem name vendor title end_of_life target_software live replacement_ecosystem"
+    " replacement",
     "seen": "external_id",
 }
 
@@ -96,6 +98,7 @@ class Staging:
     unorderable: int = 0  # statements whose bounds their scheme cannot order
     has_enrichment: bool = False
     has_advisory: bool = False
+    has_names: bool = False
     _rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     _staged: dict[str, datetime | None] = field(default_factory=dict)  # id: modified
     _again: dict[str, Advisory] = field(default_factory=dict)
@@ -123,6 +126,7 @@ class Staging:
             self.has_enrichment = True
             self._enrichment(record)
         else:
+            self.has_names = True
             self._name(record)
         if sum(map(len, self._rows.values())) >= BATCH:
             self.flush()
@@ -310,9 +314,13 @@ class Staging:
             (
                 entry.product.ecosystem,
                 entry.product.name,
-                entry.vendor or "",
-                entry.title or "",
+                _storable(entry.vendor) or "",
+                _storable(entry.title) or "",
                 entry.end_of_life,
+                list(entry.target_software),
+                entry.live,
+                entry.replaced_by.ecosystem if entry.replaced_by else None,
+                entry.replaced_by.name if entry.replaced_by else None,
             )
         )
 

@@ -33,6 +33,7 @@ OVERRIDES = [path.read_bytes() for path in sorted((SAMPLES / "overrides").glob("
 JSON = {
     "kev": [sample("kev/known_exploited_vulnerabilities_2026-05-30.json")],
     "nvd": [sample("nvd/nvdcve-2.0.json")],
+    "nvd_cpe": [sample("nvd_cpe/products.json")],
     "debian": [sample("debian/tracker.json")],
     "osv": OSV,
     "vulnrichment": CVE5,
@@ -41,6 +42,7 @@ JSON = {
 BYTES = {
     "kev": JSON["kev"][0],
     "nvd": gzip.compress(JSON["nvd"][0]),
+    "nvd_cpe": JSON["nvd_cpe"][0],
     "debian": JSON["debian"][0],
     "osv": zipped(OSV),
     "epss": sample("epss/epss_scores-2026-06-07.csv"),
