@@ -81,13 +81,18 @@ def _term(term: Term | tuple[str, str]) -> Term:
 
 
 def exploited(
-    flaw: str, since: str = "2026-05-01", *, due: str | None = None, ransomware: bool = False
+    flaw: str,
+    since: str = "2026-05-01",
+    *,
+    due: str | None = None,
+    ransomware: bool = False,
+    source: str = "kev",
 ) -> Enrichment:
     """A catalog entry: known to be exploited."""
     day = datetime.fromisoformat(since).date()
     due_day = datetime.fromisoformat(due).date() if due else day + timedelta(days=21)
     return Enrichment(
-        "kev",
+        source,
         flaw,
         exploitation=Exploitation(since=day, due=due_day, ransomware=ransomware, action="Update."),
     )

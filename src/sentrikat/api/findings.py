@@ -41,6 +41,8 @@ class FindingAnswer(Answer):
     cvss_score: float | None
     exploited_since: date | None
     ransomware: bool
+    enisa_exploited_since: Annotated[date | None, Field(description="In ENISA's list since.")]
+    exploit_public: Annotated[bool, Field(description="Exploit-DB or Metasploit has an exploit.")]
     epss: Annotated[float | None, Field(description="Chance of exploitation within 30 days, 0..1.")]
     verdict: Verdict
     opened_at: datetime
@@ -113,6 +115,9 @@ class FindingParams(PageParams):
     state: Literal["open", "closed", "all"] = "open"
     exploited: Annotated[bool | None, Field(description="Known to be exploited, or not.")] = None
     ransomware: bool | None = None
+    exploit_public: Annotated[bool | None, Field(description="An exploit is public, or none is known.")] = (
+        None
+    )
     severity: Severity | None = None
     asset: Annotated[int | None, Field(description="Id of an asset.")] = None
     hostname: Annotated[str | None, Field(max_length=253, description="Any part of a host name.")] = None
@@ -143,6 +148,7 @@ def list_all(caller: Reader, session: TenantSession, params: Annotated[FindingPa
             state=params.state,
             exploited=params.exploited,
             ransomware=params.ransomware,
+            exploit_public=params.exploit_public,
             severity=params.severity,
             asset_id=params.asset,
             vulnerability=params.vulnerability,

@@ -38,6 +38,8 @@ class VulnerabilityAnswer(Answer):
     exploited_since: date | None
     exploited_due: date | None
     ransomware: bool
+    enisa_exploited_since: Annotated[date | None, Field(description="In ENISA's list since.")]
+    exploit_public: Annotated[bool, Field(description="Exploit-DB or Metasploit has an exploit.")]
     epss: float | None
     epss_percentile: float | None
     epss_model: str | None

@@ -1,8 +1,9 @@
-"""What the sources say, as three kinds of record, because they are different facts.
+"""What the sources say, as four kinds of record, because they are different facts.
 
 `Advisory`        these versions of this product have (or do not have) this flaw
-`Enrichment`      a fact about the flaw itself: exploited since, likelihood, decision points
+`Enrichment`      a fact about the flaw itself: exploited since, likelihood, decision points, a published exploit
 `CatalogueEntry`  a product exists, and is called so
+`SameFlaw`        two names stand for one flaw, and nothing more is said
 
 Feeds yield them, `vulnerabilities` and `catalogue` store them, `matching` judges by them.
 """
@@ -152,7 +153,11 @@ class Advisory:
 
 @dataclass(frozen=True, slots=True)
 class Exploitation:
-    """Known to be exploited, says a catalogue. `due` is the catalogue's own date, kept as published."""
+    """Known to be exploited, says a catalogue. `due` is the catalogue's own date, kept as published.
+
+    Whose catalogue is the record's source: each asserter has a row of its own, and only CISA's (`kev`) is the KEV
+    that BOD 26-04 asks for.
+    """
 
     since: date
     due: date | None
@@ -186,14 +191,39 @@ class DecisionPoints:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedExploit:
+    """Code or a module that exploits the flaw is public. It is metadata and decides no verdict.
+
+    `first_published`  None where the source does not say when it published
+    `references`       pages about the exploits, the first few of `count`
+    `verified`         the source tried at least one of them
+    """
+
+    count: int
+    first_published: date | None
+    references: tuple[str, ...]
+    verified: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Enrichment:
-    """A fact about a flaw from one source; exactly one of the three is set."""
+    """A fact about a flaw from one source; exactly one of the four is set."""
 
     source: str
     vulnerability: str
     exploitation: Exploitation | None = None
     likelihood: Likelihood | None = None
     decision_points: DecisionPoints | None = None
+    published_exploit: PublishedExploit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SameFlaw:
+    """`source` says that `name` and `alias` are one flaw; a list of names says nothing else of it."""
+
+    source: str
+    name: str
+    alias: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,4 +246,4 @@ class CatalogueEntry:
     replaced_by: Product | None = None
 
 
-Record = Advisory | Enrichment | CatalogueEntry
+Record = Advisory | Enrichment | CatalogueEntry | SameFlaw

@@ -5,7 +5,19 @@ from __future__ import annotations
 from types import ModuleType
 
 from sentrikat.domain.errors import NotFound
-from sentrikat.feeds import debian, epss, kev, nvd, nvd_cpe, osv, overrides, vulnrichment
+from sentrikat.feeds import (
+    debian,
+    epss,
+    euvd,
+    exploitdb,
+    kev,
+    metasploit,
+    nvd,
+    nvd_cpe,
+    osv,
+    overrides,
+    vulnrichment,
+)
 from sentrikat.feeds.adapter import Feed
 
 
@@ -24,7 +36,20 @@ def _feed(module: ModuleType) -> Feed:
 
 
 FEEDS: tuple[Feed, ...] = tuple(
-    _feed(module) for module in (kev, epss, vulnrichment, overrides, nvd, debian, osv, nvd_cpe)
+    _feed(module)
+    for module in (
+        kev,
+        euvd,
+        epss,
+        exploitdb,
+        metasploit,
+        vulnrichment,
+        overrides,
+        nvd,
+        debian,
+        osv,
+        nvd_cpe,
+    )
 )
 
 

@@ -296,7 +296,7 @@ def _conditions_fail(verdict: Verdict, platform: Platform) -> bool:
 _CONTEXT = """
 select f.component_id, f.vulnerability_id, f.opened_at, f.closed_at, f.close_reason, i.first_seen_at,
     i.removed_at, i.paths, o.time_zone, v.ssvc_automatable, v.ssvc_technical_impact, v.severity,
-    v.exploited_since, v.exploited_due, v.published_at, a.last_report_at
+    v.exploited_since, v.exploited_due, v.enisa_exploited_since, v.published_at, a.last_report_at
 from finding f
 join vulnerability v on v.id = f.vulnerability_id
 join organization o on o.id = f.organization_id

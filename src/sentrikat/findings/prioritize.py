@@ -31,6 +31,7 @@ scope as (
     from {scope} where f.closed_at is null
 ), facts as (
     select s.*, o.time_zone, a.exposure, a.criticality, v.exploited_since, v.ransomware, v.epss, v.cvss_score,
+        coalesce(v.exploited_since, v.enisa_exploited_since) as listed_since,
         coalesce(v.exploited_since, (s.opened_at at time zone o.time_zone)::date) as started_on,
         p.id as bod, p.outcome as bod_outcome, p.days as bod_days, p.tier as bod_tier,
         l.id as sla, l.outcome as sla_outcome, l.days as sla_days, l.tier as sla_tier
@@ -47,7 +48,7 @@ scope as (
         sla_days is not null and (bod_days is null or sla_days < bod_days) as by_sla
     from facts
 ), priced as (
-    select id, organization_id, exploited_since, ransomware, exposure, epss, cvss_score, criticality,
+    select id, organization_id, listed_since, ransomware, exposure, epss, cvss_score, criticality,
         policy as old_policy, outcome as old_outcome, due_at as old_due_at, tier as old_tier,
         priority as old_priority,
         case when by_sla then sla else bod end as new_policy,
@@ -62,7 +63,7 @@ scope as (
     -- Where clocks fall back over midnight there are two, and PostgreSQL takes the second: the day ends at the first.
     select *, case when (midnight - interval '1 hour') at time zone time_zone = (due_on + 1)::timestamp
             then midnight - interval '1 hour' else midnight end - interval '1 microsecond' as new_due_at,
-        (((exploited_since is not null)::int::bigint) << 48)
+        (((listed_since is not null)::int::bigint) << 48)
         | ((coalesce(ransomware, false)::int::bigint) << 47)
         | ((new_tier::bigint) << 44)
         | ((case exposure when 'public' then 2 when 'unknown' then 1 else 0 end::bigint) << 42)

@@ -20,7 +20,9 @@ from sentrikat.findings.facts import versions_of
 
 LARGEST_PAGE = 200
 COUNT_CAP = 10_000
-EXPLOITED_PRIORITY = 1 << 48  # the top bit of the rank (domain.prioritization.order): known to be exploited
+EXPLOITED_PRIORITY = (
+    1 << 48
+)  # the top bit of the rank (domain.prioritization.order): in a catalog of exploited flaws
 
 SORTS = ("priority", "due", "opened")
 
@@ -36,6 +38,7 @@ class FindingFilters:
     state: str = "open"
     exploited: bool | None = None
     ransomware: bool | None = None
+    exploit_public: bool | None = None
     severity: str | None = None
     asset_id: int | None = None
     vulnerability: str | None = None
@@ -67,6 +70,8 @@ class FindingRow:
     cvss_score: float | None
     exploited_since: date | None
     ransomware: bool
+    enisa_exploited_since: date | None
+    exploit_public: bool
     epss: float | None
     verdict: str
     opened_at: datetime
@@ -99,7 +104,8 @@ class Page:
 _COLUMNS = """
     f.id, f.asset_id, a.hostname, a.exposure, c.kind as component_kind, c.name as component_name,
     c.version as component_version, i.binaries, v.name as vulnerability, v.title, v.severity, v.cvss_score,
-    v.exploited_since, v.ransomware, v.epss, f.verdict, f.opened_at, f.closed_at, f.close_reason, f.due_at,
+    v.exploited_since, v.ransomware, v.enisa_exploited_since, v.exploit_public, v.epss, f.verdict, f.opened_at,
+    f.closed_at, f.close_reason, f.due_at,
     f.policy, f.outcome, f.tier, f.priority, r.source, r.status, r.described, r.remedy, r.scheme, r.introduced,
     r.introduced_excluded, r.fixed, r.last_affected, p.ecosystem, p.name as product
 """
@@ -215,7 +221,7 @@ def _narrowed(organization_id: int, filters: FindingFilters, sort: str) -> tuple
     if filters.exploited is not None:
         # The rank's top bit says it, so the list's own index finds them.
         where.append(f"f.priority {'>=' if filters.exploited else '<'} {EXPLOITED_PRIORITY}")
-    if filters.severity is not None or filters.ransomware is not None:
+    if (filters.severity, filters.ransomware, filters.exploit_public) != (None, None, None):
         joins.append("join vulnerability v on v.id = f.vulnerability_id")
     if filters.severity is not None:
         where.append("v.severity = :severity")
@@ -223,6 +229,9 @@ def _narrowed(organization_id: int, filters: FindingFilters, sort: str) -> tuple
     if filters.ransomware is not None:
         where.append("v.ransomware = :ransomware")
         values["ransomware"] = filters.ransomware
+    if filters.exploit_public is not None:
+        where.append("v.exploit_public = :exploit_public")
+        values["exploit_public"] = filters.exploit_public
     if filters.exposure is not None or filters.hostname is not None:
         joins.append("join asset a on a.id = f.asset_id")
     if filters.exposure is not None:

@@ -1,4 +1,7 @@
-"""Facts about flaws over time: known exploitation, likelihood, decision points, and their projection on the flaw.
+"""Facts about flaws over time: known exploitation, likelihood, decision points, public exploits; and their projection.
+
+Who says that a flaw is exploited is kept apart: CISA's catalog (source `kev`) sets `exploited_since`, which BOD 26-04
+asks for, ENISA's (`euvd`) sets `enisa_exploited_since`.
 
 Leaves `newly_exploited` (vulnerability_id) for those who tell people of it.
 """
@@ -62,7 +65,7 @@ insert into changed_enrichment select vulnerability_id from made
 _NEWLY_EXPLOITED = """
 insert into newly_exploited
 select n.vulnerability_id from resolved_enrichment n join vulnerability v on v.id = n.vulnerability_id
-where n.kind = 'kev' and v.exploited_since is null
+where n.kind = 'kev' and v.exploited_since is null and v.enisa_exploited_since is null
 """
 
 _PROJECT_KEV = """
@@ -72,11 +75,34 @@ update vulnerability v set
 from (
     select c.vulnerability_id, e.fact
     from (select distinct vulnerability_id from changed_enrichment) c
-    left join enrichment e on e.vulnerability_id = c.vulnerability_id and e.kind = 'kev' and e.valid_to is null
+    left join enrichment e on e.vulnerability_id = c.vulnerability_id and e.kind = 'kev' and e.source = 'kev'
+        and e.valid_to is null
 ) as k
 where v.id = k.vulnerability_id
   and (v.exploited_since, v.exploited_due, v.ransomware) is distinct from ((k.fact->>'since')::date,
     (k.fact->>'due')::date, coalesce((k.fact->>'ransomware')::boolean, false))
+"""
+
+_PROJECT_ENISA = """
+update vulnerability v set enisa_exploited_since = (k.fact->>'since')::date
+from (
+    select c.vulnerability_id, e.fact
+    from (select distinct vulnerability_id from changed_enrichment) c
+    left join enrichment e on e.vulnerability_id = c.vulnerability_id and e.kind = 'kev' and e.source = 'euvd'
+        and e.valid_to is null
+) as k
+where v.id = k.vulnerability_id and v.enisa_exploited_since is distinct from (k.fact->>'since')::date
+"""
+
+_PROJECT_EXPLOIT = """
+update vulnerability v set exploit_public = k.public
+from (
+    select c.vulnerability_id, exists (
+        select from enrichment e where e.vulnerability_id = c.vulnerability_id and e.kind = 'exploit'
+          and e.valid_to is null) as public
+    from (select distinct vulnerability_id from changed_enrichment) c
+) as k
+where v.id = k.vulnerability_id and v.exploit_public <> k.public
 """
 
 # A score that its source no longer gives.
@@ -123,6 +149,8 @@ def merge_enrichments(session: Session, source: str, *, complete: bool, now: dat
     session.execute(text("analyze changed_enrichment"))
     run(_NEWLY_EXPLOITED)
     run(_PROJECT_KEV)
+    run(_PROJECT_ENISA)
+    run(_PROJECT_EXPLOIT)
     run(_CLEAR_EPSS)
     run(_PROJECT_EPSS)
     run(_PROJECT_SSVC)

@@ -113,6 +113,10 @@ class Vulnerability(Base):
     exploited_since: Mapped[date | None] = mapped_column(Date)
     exploited_due: Mapped[date | None] = mapped_column(Date)
     ransomware: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    enisa_exploited_since: Mapped[date | None] = mapped_column(
+        Date
+    )  # in ENISA's list; the columns above are CISA's
+    exploit_public: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     epss: Mapped[float | None] = mapped_column(REAL)
     epss_percentile: Mapped[float | None] = mapped_column(REAL)
     epss_model: Mapped[str | None] = mapped_column(Text)
@@ -307,7 +311,8 @@ class Pace(Base):
 class EnrichmentFact(Base):
     """A fact about a flaw from one source, for as long as the source said so.
 
-    `kind` is kev, epss or ssvc; `fact` the record's fields. EPSS keeps only the days its value moved.
+    `kind` is kev, epss, ssvc or exploit; `fact` the record's fields. Several sources may list one flaw as exploited
+    (kev): each has its own row. EPSS keeps only the days its value moved.
     """
 
     __tablename__ = "enrichment"

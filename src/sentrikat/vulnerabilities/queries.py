@@ -41,6 +41,8 @@ class VulnerabilityRow:
     exploited_since: date | None
     exploited_due: date | None
     ransomware: bool
+    enisa_exploited_since: date | None
+    exploit_public: bool
     epss: float | None
     epss_percentile: float | None
     epss_model: str | None
@@ -82,7 +84,7 @@ class StatementRow:
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """A fact of the past or present: listed as exploited, likelihood, decision points."""
+    """A fact of the past or present: listed as exploited, likelihood, decision points, a published exploit."""
 
     kind: str
     source: str
@@ -102,11 +104,17 @@ class VulnerabilityDetail:
     statement_count: int
     facts: tuple[FactRow, ...]
 
+    @property
+    def exploits(self) -> tuple[FactRow, ...]:
+        """Give what each source says now of public exploits."""
+        return tuple(one for one in self.facts if one.kind == "exploit" and one.valid_to is None)
+
 
 VULNERABILITY_COLUMNS = (
     "v.id, v.name, v.title, v.description, v.published_at, v.modified_at, v.rejected_at, v.summary_source,"
     " v.weaknesses, v.links, v.severity, v.cvss_score, v.cvss_version, v.cvss_vector, v.cvss_provider,"
-    " v.exploited_since, v.exploited_due, v.ransomware, v.epss, v.epss_percentile, v.epss_model,"
+    " v.exploited_since, v.exploited_due, v.ransomware, v.enisa_exploited_since, v.exploit_public, v.epss,"
+    " v.epss_percentile, v.epss_model,"
     " v.ssvc_exploitation, v.ssvc_automatable, v.ssvc_technical_impact"
 )
 

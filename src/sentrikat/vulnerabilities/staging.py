@@ -23,6 +23,7 @@ from sentrikat.domain.advisory import (
     Condition,
     Enrichment,
     Record,
+    SameFlaw,
     Statement,
     Status,
 )
@@ -125,6 +126,8 @@ class Staging:
         elif isinstance(record, Enrichment):
             self.has_enrichment = True
             self._enrichment(record)
+        elif isinstance(record, SameFlaw):
+            self._rows["staged_alias"].append((record.name, record.alias))
         else:
             self.has_names = True
             self._name(record)
@@ -305,6 +308,8 @@ class Staging:
             kind, fact = "kev", exploited
         elif (likely := enrichment.likelihood) is not None:
             kind, fact = "epss", likely  # type: ignore[assignment]
+        elif (exploit := enrichment.published_exploit) is not None:
+            kind, fact = "exploit", exploit  # type: ignore[assignment]
         else:
             kind, fact = "ssvc", enrichment.decision_points  # type: ignore[assignment]
         self._rows["staged_enrichment"].append((enrichment.vulnerability, kind, orjson.dumps(fact).decode()))

@@ -33,6 +33,7 @@ class Query:
 HELP: tuple[tuple[str, str], ...] = (
     ("exploited:yes", "known to be exploited"),
     ("ransomware:yes", "used in ransomware campaigns"),
+    ("exploit:yes", "an exploit is public"),
     ("due:overdue", "past its deadline"),
     ("due:<7d", "due within seven days"),
     ("severity:critical", "critical, high, medium or low"),
@@ -142,6 +143,7 @@ _Reader = Callable[[FindingFilters, str, ZoneInfo, datetime], FindingFilters]
 _KEYS: dict[str, _Reader] = {
     "exploited": _yes_no("exploited"),
     "ransomware": _yes_no("ransomware"),
+    "exploit": _yes_no("exploit_public"),
     "severity": _choice("severity", SEVERITIES),
     "exposure": _choice("exposure", EXPOSURES),
     "state": _choice("state", STATES),

@@ -66,6 +66,7 @@ def cases(draw: st.DrawFn) -> dict[str, Any]:
         "criticality": draw(st.integers(1, 4)),
         "opened_at": draw(MOMENTS),
         "since": since,
+        "enisa": draw(st.none() | DAYS),
         "ransomware": since is not None and draw(st.booleans()),
         "automatable": draw(st.sampled_from((None, False, True))),
         "impact": draw(st.sampled_from((None, "partial", "total"))),
@@ -89,7 +90,7 @@ def by_the_domain(case: dict[str, Any]) -> tuple[Any, ...]:
     tier = tier_of(outcome)
     rank = priority_rank(
         PriorityInputs(
-            exploited=case["since"] is not None,
+            exploited=case["since"] is not None or case["enisa"] is not None,
             ransomware=case["ransomware"],
             tier=tier,
             exposure=Exposure(case["exposure"]),
@@ -109,9 +110,9 @@ with o as (
     insert into asset (organization_id, hostname, os_family, os, exposure, criticality, first_seen_at, last_report_at)
     select id, 'host', 'linux', '{}', :exposure, :criticality, :opened_at, :opened_at from o returning *
 ), v as (
-    insert into vulnerability (name, exploited_since, ransomware, ssvc_automatable, ssvc_technical_impact, severity,
-        cvss_score, epss)
-    values (:slug, :since, :ransomware, :automatable, :impact, :severity, :cvss, :epss) returning id
+    insert into vulnerability (name, exploited_since, enisa_exploited_since, ransomware, ssvc_automatable,
+        ssvc_technical_impact, severity, cvss_score, epss)
+    values (:slug, :since, :enisa, :ransomware, :automatable, :impact, :severity, :cvss, :epss) returning id
 )
 insert into finding (organization_id, asset_id, component_id, vulnerability_id, match_id, verdict, opened_at)
 select a.organization_id, a.id, 0, v.id, 0, 'affected', :opened_at from a, v returning id
@@ -159,6 +160,7 @@ def test_a_deadline_ends_with_its_last_day_where_clocks_change_over_midnight(
         "criticality": 2,
         "opened_at": NOON,
         "since": since,
+        "enisa": None,
         "ransomware": False,
         "automatable": None,
         "impact": None,

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentrikat.domain.advisory import Advisory, CatalogueEntry, Enrichment
+from sentrikat.domain.advisory import Advisory, CatalogueEntry, Enrichment, SameFlaw
 from sentrikat.domain.errors import FeedFormatError
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.feeds import registry
@@ -38,6 +38,8 @@ JSON = {
     "osv": OSV,
     "vulnrichment": CVE5,
     "overrides": OVERRIDES,
+    "euvd": [sample("euvd/search.json")],
+    "metasploit": [sample("metasploit/modules_metadata_base.json")],
 }
 BYTES = {
     "kev": JSON["kev"][0],
@@ -48,6 +50,9 @@ BYTES = {
     "epss": sample("epss/epss_scores-2026-06-07.csv"),
     "vulnrichment": zipped(CVE5),
     "overrides": zipped(OVERRIDES),
+    "euvd": JSON["euvd"][0],
+    "metasploit": gzip.compress(JSON["metasploit"][0]),
+    "exploitdb": sample("exploitdb/files_exploits.csv"),
 }
 
 STRANGE: list[Any] = [
@@ -77,7 +82,7 @@ def parsed(feed: Feed, found: Document) -> None:
     """Run the parser to its end, as an import would."""
     try:
         for record in feed.parse(found):
-            assert isinstance(record, Advisory | Enrichment | CatalogueEntry | Quarantined)
+            assert isinstance(record, Advisory | Enrichment | CatalogueEntry | SameFlaw | Quarantined)
             if isinstance(record, Advisory):
                 assert isinstance(record.id, str)
                 assert record.vulnerabilities

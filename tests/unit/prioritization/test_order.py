@@ -174,7 +174,7 @@ def test_of_two_alike_the_longer_overdue_comes_first() -> None:
 def test_the_order_stays_the_same_while_time_passes() -> None:
     """Nothing in it depends on today, so a stored rank stays right until an input changes."""
     assert "now" not in PriorityInputs.__annotations__
-    assert PRIORITY_ORDER_VERSION == 1
+    assert PRIORITY_ORDER_VERSION == 2
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 Compare two findings column by column; the first that differs decides. Larger comes first.
 
     column        values                                         bits of `priority_rank`
-    exploited     1 in a catalog of known exploited flaws, else 0   48
+    exploited     1 in CISA's or ENISA's catalog of exploited flaws 48
     ransomware    1 used in ransomware campaigns, else 0            47
     tier          emergency 4 .. routine 0                          44-46
     exposure      public 2, unknown 1, internal 0                   42-43
@@ -17,6 +17,13 @@ Why no "overdue" column: it would change at midnight with nothing having happene
 be stored; and where 128 findings are overdue it says nothing. The due date is in the order as a date,
 and the tier, which the same policy set, is in it near the top. So among overdue findings what matters
 decides, and among equals the one that is overdue longest comes first.
+
+"Exploited" does not ask whose catalog it is: attackers do not either, and an organization in Europe must not read a
+flaw behind others because CISA, which lists what concerns agencies of the United States, has not listed it. Deadlines
+do ask: BOD 26-04 knows CISA's KEV alone, so of two exploited flaws the one in KEV comes first by its tier. A published
+exploit is no column: EPSS, which is one, already weighs it.
+
+Version 1 looked at CISA's catalog only.
 
 An unknown CVSS ranks as 5.0: new flaws are often unscored, and unscored is not harmless. An unknown
 EPSS ranks as 0: FIRST scores every published CVE daily, so what has none is seldom a CVE at all.
@@ -36,7 +43,7 @@ from typing import NamedTuple
 from sentrikat.domain.errors import InvalidInput
 from sentrikat.domain.prioritization.outcome import Outcome
 
-PRIORITY_ORDER_VERSION = 1
+PRIORITY_ORDER_VERSION = 2
 
 EPSS_STEPS = 100_000  # FIRST publishes five decimals
 CVSS_UNKNOWN = 5.0
