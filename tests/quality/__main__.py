@@ -24,9 +24,20 @@ import zstandard
 
 from tests.quality import gate, reference, tables
 from tests.quality.installation import Installation, load, mirror
+from tests.quality.intervals import Intervals, intervals
 from tests.quality.labels import Evaluation, Resolver
 from tests.quality.prediction import best_cpe, predicted_ids, prediction, product_of, read_records
-from tests.quality.scoring import Identified, Reference, Score, Updates, figures, ratio, score, updates_found
+from tests.quality.scoring import (
+    Figures,
+    Identified,
+    Reference,
+    Score,
+    Updates,
+    figures,
+    ratio,
+    score,
+    updates_found,
+)
 from tests.quality.selection import Selection
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -154,14 +165,14 @@ def _page(
     sets = []
     lanes = []
     for name, held in by_set.items():
-        sets.append((name, "all", figures(held, known)))
-        sets.append((name, "clean", figures([one for one in held if not one.case.ambiguous], known)))
+        clean = [one for one in held if not one.case.ambiguous]
+        sets += [_row(name, "all", held, known), _row(name, "clean", clean, known)]
         for lane in sorted({one.case.lane for one in held}):
             own = [one for one in held if one.case.lane == lane]
             clean = [one for one in own if not one.case.ambiguous]
-            lanes.append((f"{name} · {lane}", "all", figures(own, known)))
+            lanes.append(_row(f"{name} · {lane}", "all", own, known))
             if len(clean) not in {0, len(own)}:
-                lanes.append((f"{name} · {lane}", "clean", figures(clean, known)))
+                lanes.append(_row(f"{name} · {lane}", "clean", clean, known))
     parts = (
         tables.figures_table(sets, "set"),
         tables.figures_table(lanes, "set · lane"),
@@ -169,6 +180,10 @@ def _page(
         tables.updates_table(hosts),
     )
     return "\n\n".join(parts)
+
+
+def _row(name: str, rows: str, scores: list[Score], known: Reference) -> tuple[str, str, Figures, Intervals]:
+    return name, rows, figures(scores, known), intervals(scores, known)
 
 
 def _write_page(page: str) -> None:

@@ -67,6 +67,7 @@ class Figures:
     recall: float | None
     recall_in_pack: float | None
     f1: float | None
+    f1_in_pack: float | None
     f1_macro: float | None
     exploited: int  # labels that are in KEV and in the pack
     exploited_recall: float | None
@@ -139,6 +140,7 @@ def figures(scores: Sequence[Score], reference: Reference) -> Figures:
         recall=ratio(hits, hits + missed),
         recall_in_pack=ratio(hits_in_pack, hits_in_pack + missed_in_pack),
         f1=f1(hits, alarms, missed),
+        f1_in_pack=f1(hits_in_pack, alarms, missed_in_pack),
         f1_macro=mean(f1(len(one.hits), len(one.false_alarms), len(one.missed)) or 0.0 for one in labeled),
         exploited=hits_urgent + missed_urgent,
         exploited_recall=ratio(hits_urgent, hits_urgent + missed_urgent),

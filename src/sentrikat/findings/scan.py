@@ -114,6 +114,9 @@ class Scanner:
         """Make the tables of the session."""
         for statement in filter(str.strip, _SHADOWS.split(";")):
             self.session.execute(text(statement))
+        # A statement this connection prepared before would go on meaning the stored tables: a new table that stands
+        # before one of the same name does not make a prepared plan invalid.
+        self.session.execute(text("discard plans"))
         self._covered = covered_releases(self.session)
         self._sources = {
             (row.namespace, row.binary_name): row.source_name
