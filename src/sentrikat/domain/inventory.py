@@ -142,6 +142,8 @@ SAME_DISTRIBUTION = {
     "archlinux": "arch",
     "cbl-mariner": "mariner",
 }
+# The first Amazon Linux numbered its images by year and month until 2018.03; advisories speak of one release.
+_FIRST_AMAZON_LINUX = re.compile(r"201[1-8]\.\d\d")
 # Code names that stand where a VERSION_ID should.
 CODE_NAMES = {
     ("debian", "squeeze"): "6",
@@ -180,6 +182,8 @@ def release_of(name: str | None, version: str | None) -> str | None:
     if distribution == "alpine":
         number = number.removeprefix("v")
     number = CODE_NAMES.get((distribution, number), number)
+    if distribution == "amzn" and _FIRST_AMAZON_LINUX.fullmatch(number):
+        number = "1"
     if distribution in MAJOR_RELEASES:
         number = number.split(".")[0]
     elif distribution == "alpine" and number[:1].isdigit():

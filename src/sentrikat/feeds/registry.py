@@ -6,12 +6,16 @@ from types import ModuleType
 
 from sentrikat.domain.errors import NotFound
 from sentrikat.feeds import (
+    almalinux,
+    alpine,
+    amazon,
     debian,
     epss,
     euvd,
     exploitdb,
     kev,
     metasploit,
+    s,
     nvd,
     nvd_cpe,
     osv,
@@ -47,6 +51,9 @@ FEEDS: tuple[Feed, ...] = tuple(
         overrides,
         nvd,
         debian,
+        alpine,
+        almalinux,
+        amazon,
         osv,
         nvd_cpe,
     )

@@ -35,6 +35,8 @@ JSON = {
     "nvd": [sample("nvd/nvdcve-2.0.json")],
     "nvd_cpe": [sample("nvd_cpe/products.json")],
     "debian": [sample("debian/tracker.json")],
+    "alpine": [sample("alpine/main.json")],
+    "almalinux": [sample("almalinux/errata.full.json")],
     "osv": OSV,
     "vulnrichment": CVE5,
     "overrides": OVERRIDES,
@@ -46,6 +48,9 @@ BYTES = {
     "nvd": gzip.compress(JSON["nvd"][0]),
     "nvd_cpe": JSON["nvd_cpe"][0],
     "debian": JSON["debian"][0],
+    "alpine": JSON["alpine"][0],
+    "almalinux": JSON["almalinux"][0],
+    "amazon": sample("amazon/updateinfo.xml"),
     "osv": zipped(OSV),
     "epss": sample("epss/epss_scores-2026-06-07.csv"),
     "vulnrichment": zipped(CVE5),
@@ -105,7 +110,7 @@ def mutated(value: Any, chance: random.Random, times: int) -> Any:
     for _ in range(times):
         path = chance.choice(places(result))
         if not path:
-            return chance.choice(STRANGE)
+            return copy.deepcopy(chance.choice(STRANGE))
         parent = result
         for key in path[:-1]:
             parent = parent[key]
@@ -115,7 +120,7 @@ def mutated(value: Any, chance: random.Random, times: int) -> Any:
         elif kind == 1 and isinstance(parent, list):
             parent.append(parent[path[-1]])
         else:
-            parent[path[-1]] = chance.choice(STRANGE)
+            parent[path[-1]] = copy.deepcopy(chance.choice(STRANGE))
     return result
 
 

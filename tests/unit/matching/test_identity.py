@@ -45,6 +45,7 @@ LINUX = OperatingSystem("linux", "debian", "12")
         ("centos", "7", "centos:7"),
         ("almalinux", "9.3", "almalinux:9"),
         ("amzn", "2023", "amzn:2023"),
+        ("amzn", "2018.03", "amzn:1"),  # the first one numbered its images, its advisories know one release
         ("sles", "15.5", "sles:15.5"),
         ("opensuse-tumbleweed", "20260101", "opensuse-tumbleweed"),  # a snapshot's date is no release
         ("wolfi", "20230201", "wolfi"),
