@@ -15,7 +15,6 @@ from sentrikat.feeds import (
     exploitdb,
     kev,
     metasploit,
-    s,
     nvd,
     nvd_cpe,
     osv,
