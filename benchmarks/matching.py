@@ -17,8 +17,7 @@ from sentrikat.feeds.osv import archive_url
 from sentrikat.feeds.registry import feed
 from sentrikat.feeds.transports.memory import DictTransport
 from sentrikat.findings.match import begin_matching, match_all
-from sentrikat.findings.prioritize import prioritize_touched
-from sentrikat.findings.reconcile import begin_reconciling, reconcile_matches
+from sentrikat.findings.reconcile import reconcile_matches
 from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.reactions import after_merge
@@ -78,17 +77,14 @@ def findings_of_everything(database: Database) -> list[Row]:
                 " select component_id, vulnerability_id from match where valid_to is null"
             )
         )
-        begin_reconciling(session)
         reconciled = reconcile_matches(session, now=now)
-        with watch() as pricing:
-            prioritize_touched(session, now=now)
     with database.as_system() as session:
         session.execute(text("analyze finding"))
     return [
         Row(
             f"open and price {reconciled.opened:,} findings at once",
             "-",
-            f"{ours.seconds:.1f} s, of which pricing {pricing.seconds:.1f} s",
+            f"{ours.seconds:.1f} s",
             f"{reconciled.opened / ours.seconds:,.0f} findings a second",
         )
     ]

@@ -19,14 +19,15 @@ from sqlalchemy.orm import Session
 
 from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Component
 from sentrikat.feeds.registry import FEEDS, feed
-from sentrikat.findings.match import begin_matching, match_all, match_components, match_statements
-from sentrikat.findings.prioritize import (
-    prioritize_all,
-    prioritize_assets,
-    prioritize_flaws,
-    prioritize_touched,
+from sentrikat.findings.match import (
+    begin_matching,
+    match_all,
+    match_components,
+    match_new,
+    match_statements,
 )
-from sentrikat.findings.reconcile import Reconciled, begin_reconciling, reconcile_asset, reconcile_matches
+from sentrikat.findings.prioritize import prioritize_all, prioritize_assets, prioritize_flaws
+from sentrikat.findings.reconcile import Reconciled, reconcile_asset, reconcile_matches
 from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.jobs import Job, Periodic
@@ -45,7 +46,6 @@ _IDENTIFY_AT_ONCE = 5_000  # components
 
 def after_merge(session: Session, merged: Merged, *, now: datetime) -> None:
     """Let matches, findings and deadlines follow what a feed changed."""
-    begin_reconciling(session)
     if merged.changed_statements:
         begin_matching(session)
         note_covered(session)
@@ -56,7 +56,6 @@ def after_merge(session: Session, merged: Merged, *, now: datetime) -> None:
             match_components(session, concerned, now=now)
             match_statements(session, now=now)
         reconcile_matches(session, now=now)
-        prioritize_touched(session, now=now)
     if merged.changed_enrichments:
         prioritize_flaws(session, now=now, cause="enrichment")
 
@@ -102,13 +101,15 @@ def _identify(session: Session, component_ids: Sequence[int]) -> None:
 
 def after_ingest(session: Session, result: IngestResult, *, now: datetime) -> Reconciled:
     """Let matches, findings and deadlines follow what an asset's report changed."""
-    begin_matching(session)
-    begin_reconciling(session)
     identify(session, result.new_component_ids)
-    match_components(session, result.new_component_ids, now=now)
-    reconciled = reconcile_asset(session, result.organization_id, result.asset_id, now=now)
-    prioritize_touched(session, now=now)
-    return reconciled
+    match_new(session, result.new_component_ids, now=now)
+    return reconcile_asset(
+        session,
+        result.organization_id,
+        result.asset_id,
+        now=now,
+        component_ids=None if result.whole else {*result.added_component_ids, *result.removed_component_ids},
+    )
 
 
 def after_asset_change(session: Session, organization_id: int, asset_id: int, *, now: datetime) -> None:
@@ -119,7 +120,6 @@ def after_asset_change(session: Session, organization_id: int, asset_id: int, *,
 def rematch(session: Session, *, now: datetime) -> Reconciled:
     """Identify, judge, reconcile and price everything anew: after a change of rules, and for `doctor`."""
     begin_matching(session)
-    begin_reconciling(session)
     _identify(session, session.scalars(text("select id from component order by id")).all())
     match_all(session, now=now)
     # Every pair, changed or not: a finding that should not be, or is missing, is what this is asked to repair.

@@ -4,11 +4,13 @@ The statement below repeats `domain.matching.verdict.judge` for every pair of co
 property test holds the two together. Three scopes:
 
     everything          `match_all`
-    some components     `match_components`: an inventory brought new ones, or one was identified anew
+    some components     `match_components`: identified anew; `match_new`: an inventory brought them, nobody had them
     some statements     `match_statements`: a feed changed `changed_statement` (product, vulnerability)
 
 Current matches in scope that no longer hold are closed, new ones opened; what stays the same is not touched.
-`changed_match` (component_id, vulnerability_id) is left for the reconciliation of findings.
+`changed_match` (component_id, vulnerability_id) is left for the reconciliation of findings. `match_new` leaves nothing:
+what nobody had before is installed on the one asset that reported it. It is one statement without temporary tables,
+because making those costs a report more than the matching does.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.cpe.target import target_holds
@@ -25,7 +27,6 @@ from sentrikat.domain.matching.context import read_context
 
 # The covering claims in scope. `judged` leaves out identities that only serve platform conditions.
 _COVERING = """
-create temporary table covering on commit drop as
 select cp.component_id, r.vulnerability_id, r.rank, r.id as range_id, r.strength, r.described,
     r.condition_id, r.fixed is null as without_fix, cp.context, r.target_id
 from {scope}
@@ -37,14 +38,11 @@ where cp.judged
 """
 
 # Afterwards, for inside the join the planner probes the exclusions once for every range.
-_EXCLUDED = """
-delete from covering c using target_exclusion x where x.context = c.context and x.target_id = c.target_id
-"""
+_EXCLUDED = "x.context = c.context and x.target_id = c.target_id"
 
 # The best-ranked described claims that cover the version, the strongest of their rank; pairs without one fall back
 # on claims that name no versions ("review"). One sort over the claims: every row of the first place is one of them.
 _DECIDED = """
-create temporary table decided on commit drop as
 with placed as (
     select component_id, vulnerability_id, rank, described, strength, range_id, condition_id, without_fix,
         rank() over (partition by component_id, vulnerability_id order by described desc, rank, strength desc)
@@ -65,8 +63,7 @@ group by component_id, vulnerability_id
 # A source heard earlier that describes this product and does not name this version has the last word; for a
 # claim without versions, so has any source that describes it.
 _SILENCED = """
-delete from decided k
-using component_product cp, component c, affected_range r
+component_product cp, component c, affected_range r
 where (k.rank > 0 or not k.described)
   and cp.component_id = k.component_id and cp.judged and c.id = cp.component_id
   and r.product_id = cp.product_id and r.vulnerability_id = k.vulnerability_id and r.valid_to is null
@@ -75,6 +72,48 @@ where (k.rank > 0 or not k.described)
   and (r.target_id is null or not exists (
         select from target_exclusion x where x.context = cp.context and x.target_id = r.target_id))
 """
+
+# ruff: noqa: S608  # put together from the constants of this file
+# The same by tables that stand by themselves: their sizes are counted between the steps, for scopes of any size.
+_STEPS = (
+    f"delete from covering c using target_exclusion x where {_EXCLUDED}",
+    "analyze covering",
+    f"create temporary table decided on commit drop as {_DECIDED}",
+    "analyze decided",
+    f"delete from decided k using {_SILENCED}",
+)
+
+# The same as one statement, for components without matches.
+_NEW = text(
+    f"""
+with claim as materialized ({
+        _COVERING.format(
+            scope="unnest(cast(:ids as bigint[])) s(id) join component_product cp on cp.component_id = s.id",
+            pair="",
+        )
+    }),
+covering as (select c.* from claim c where not exists (select from target_exclusion x where {_EXCLUDED})),
+decided as materialized ({_DECIDED}),
+made as (
+    insert into match (component_id, vulnerability_id, verdict, range_id, condition_ids, valid_from)
+    select component_id, vulnerability_id, verdict, range_id, condition_ids, :now
+    from decided k where not exists (select from {_SILENCED})
+    on conflict (component_id, vulnerability_id) where valid_to is null do nothing
+    returning id
+)
+select count(*) from made
+"""  # put together from the constants above
+)
+
+_CONTEXTS = (
+    "select c.context, coalesce(t.newest_target_id, 0) as since, n.newest"
+    " from (select distinct context from component_product {scope}) c"
+    " left join target_context t on t.context = c.context"
+    " cross join (select coalesce(max(id), 0) as newest from platform_target) n"
+    " where coalesce(t.newest_target_id, -1) < n.newest"
+)
+_UNDECIDED = text(_CONTEXTS.format(scope=""))
+_UNDECIDED_OF_COMPONENTS = text(_CONTEXTS.format(scope="where component_id = any(cast(:ids as bigint[]))"))
 
 _CLOSE = """
 with gone as (
@@ -123,7 +162,7 @@ def begin_matching(session: Session) -> None:
 def match_all(session: Session, *, now: datetime) -> int:
     """Judge every component by every statement; return how many matches came or went."""
     refresh_exclusions(session)
-    session.execute(text(_COVERING.format(scope="component_product cp", pair="")))
+    session.execute(_covering("component_product cp"))
     return _merge(session, "true", now=now)
 
 
@@ -139,16 +178,20 @@ def match_components(session: Session, component_ids: Sequence[int], *, now: dat
         {"ids": list(component_ids)},
     )
     session.execute(text("analyze scope_component"))
-    session.execute(
-        text(
-            _COVERING.format(
-                scope="scope_component s join component_product cp on cp.component_id = s.id", pair=""
-            )
-        )
-    )
+    session.execute(_covering("scope_component s join component_product cp on cp.component_id = s.id"))
     changed = _merge(session, "m.component_id in (select id from scope_component)", now=now)
     session.execute(text("drop table scope_component"))
     return changed
+
+
+def match_new(session: Session, component_ids: Sequence[int], *, now: datetime) -> int:
+    """Judge components that have just been identified for the first time; give how many matches that made."""
+    if not component_ids:
+        return 0
+    ids = list(component_ids)
+    refresh_exclusions(session, ids)
+    made: int = session.execute(_NEW, {"ids": ids, "now": now}).scalar_one()
+    return made
 
 
 def match_statements(session: Session, *, now: datetime) -> int:
@@ -158,11 +201,9 @@ def match_statements(session: Session, *, now: datetime) -> int:
     session.execute(text("analyze scope_pair"))
     # Another product of the same component may also have a statement about the flaw, so the pair is judged whole.
     session.execute(
-        text(
-            _COVERING.format(
-                scope="scope_pair s join component_product cp on cp.component_id = s.component_id",
-                pair="and r.vulnerability_id = s.vulnerability_id",
-            )
+        _covering(
+            "scope_pair s join component_product cp on cp.component_id = s.component_id",
+            "and r.vulnerability_id = s.vulnerability_id",
         )
     )
     changed = _merge(
@@ -176,16 +217,19 @@ def match_statements(session: Session, *, now: datetime) -> int:
 
 def decide_everything(session: Session) -> None:
     """Leave `decided`: what holds for every component of the tables in the search path (see findings.scan)."""
-    session.execute(text(_COVERING.format(scope="component_product cp", pair="")))
+    session.execute(_covering("component_product cp"))
     _decide(session)
 
 
+def _covering(scope: str, pair: str = "") -> TextClause:
+    return text(
+        "create temporary table covering on commit drop as " + _COVERING.format(scope=scope, pair=pair)
+    )
+
+
 def _decide(session: Session) -> None:
-    session.execute(text(_EXCLUDED))
-    session.execute(text("analyze covering"))
-    session.execute(text(_DECIDED))
-    session.execute(text("analyze decided"))
-    session.execute(text(_SILENCED))
+    for step in _STEPS:
+        session.execute(text(step))
 
 
 def _merge(session: Session, in_scope: str, *, now: datetime) -> int:
@@ -202,17 +246,11 @@ def refresh_exclusions(session: Session, component_ids: Sequence[int] | None = N
     There are few distinct contexts and targets, so each pair is judged once by the domain and the join only
     looks it up. None: the contexts of every component.
     """
-    undecided = session.execute(
-        text(
-            "select c.context, coalesce(t.newest_target_id, 0) as since, n.newest"
-            " from (select distinct context from component_product"
-            "   where cast(:ids as bigint[]) is null or component_id = any(cast(:ids as bigint[]))) c"
-            " left join target_context t on t.context = c.context"
-            " cross join (select coalesce(max(id), 0) as newest from platform_target) n"
-            " where coalesce(t.newest_target_id, -1) < n.newest"
-        ),
-        {"ids": list(component_ids) if component_ids is not None else None},
-    ).all()
+    undecided = (
+        session.execute(_UNDECIDED).all()
+        if component_ids is None
+        else session.execute(_UNDECIDED_OF_COMPONENTS, {"ids": list(component_ids)}).all()
+    )
     if not undecided:
         return
     targets = session.execute(

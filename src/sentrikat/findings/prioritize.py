@@ -1,4 +1,4 @@
-"""Deadlines and priority of open findings, set-based.
+"""Deadlines and priority of open findings, set-based: at their opening, and again when a fact moves.
 
 The decision tables of `domain.prioritization` are small, so they are laid out whole as rows and joined: one
 statement prices a million findings by exactly what the domain decides for one. `packed` repeats the bits of
@@ -22,14 +22,12 @@ from sentrikat.domain.prioritization import severity, ssvc
 from sentrikat.domain.prioritization.order import tier_of
 from sentrikat.domain.prioritization.tables import severity_sla
 
-_PRICE = """
-with policy (kev, exposed, automatable, impact, id, outcome, days, tier) as (values {bod}),
+# From `scope` (asset_id, organization_id, vulnerability_id, opened_at and whatever else is carried along) to `packed`:
+# the same rows with their new_policy, new_outcome, new_due_at, new_tier and new_priority.
+_DECIDED = """
+policy (kev, exposed, automatable, impact, id, outcome, days, tier) as (values {bod}),
 sla (severity, id, outcome, days, tier) as (values {sla}),
-scope as (
-    select f.id, f.organization_id, f.asset_id, f.vulnerability_id, f.opened_at, f.policy, f.outcome, f.due_at,
-        f.tier, f.priority
-    from {scope} where f.closed_at is null
-), facts as (
+facts as (
     select s.*, o.time_zone, a.exposure, a.criticality, v.exploited_since, v.ransomware, v.epss, v.cvss_score,
         coalesce(v.exploited_since, v.enisa_exploited_since) as listed_since,
         coalesce(v.exploited_since, (s.opened_at at time zone o.time_zone)::date) as started_on,
@@ -40,22 +38,19 @@ scope as (
     join asset a on a.id = s.asset_id
     join vulnerability v on v.id = s.vulnerability_id
     join policy p on p.kev = (v.exploited_since is not null) and p.exposed = (a.exposure <> 'internal')
-        and p.automatable is not distinct from v.ssvc_automatable
-        and p.impact is not distinct from v.ssvc_technical_impact
+        and p.automatable = coalesce(v.ssvc_automatable::text, '')
+        and p.impact = coalesce(v.ssvc_technical_impact, '')
     left join sla l on l.severity = v.severity
 ), bound as (
     select *, started_on + bod_days as bod_on, started_on + sla_days as sla_on,
         sla_days is not null and (bod_days is null or sla_days < bod_days) as by_sla
     from facts
 ), priced as (
-    select id, organization_id, listed_since, ransomware, exposure, epss, cvss_score, criticality,
-        policy as old_policy, outcome as old_outcome, due_at as old_due_at, tier as old_tier,
-        priority as old_priority,
+    select *,
         case when by_sla then sla else bod end as new_policy,
         case when by_sla then sla_outcome else bod_outcome end as new_outcome,
         case when by_sla then sla_tier else bod_tier end as new_tier,
-        case when by_sla then sla_on else bod_on end as due_on,
-        time_zone
+        case when by_sla then sla_on else bod_on end as due_on
     from bound
 ), timed as (
     select *, (due_on + 1)::timestamp at time zone time_zone as midnight from priced
@@ -74,11 +69,19 @@ scope as (
         | (case when due_on is null then 0
             else least(greatest(32767 - (due_on - date '2010-01-01'), 1), 32767) end)::bigint as new_priority
     from timed
-), moved as (
+)
+"""
+
+_PRICE_AGAIN = """
+with scope as (
+    select f.id, f.organization_id, f.asset_id, f.vulnerability_id, f.opened_at, f.policy as old_policy,
+        f.outcome as old_outcome, f.due_at as old_due_at, f.tier as old_tier, f.priority as old_priority
+    from {scope} where f.closed_at is null
+), {decided}, moved as (
     update finding f set policy = p.new_policy, outcome = p.new_outcome, due_at = p.new_due_at,
         tier = p.new_tier, priority = p.new_priority
     from packed p
-    where f.id = p.id and (f.policy, f.outcome, f.due_at, f.tier, f.priority)
+    where f.id = p.id and (p.old_policy, p.old_outcome, p.old_due_at, p.old_tier, p.old_priority)
         is distinct from (p.new_policy, p.new_outcome, p.new_due_at, p.new_tier, p.new_priority)
     returning f.id, f.organization_id, p.old_policy, p.new_policy, p.new_outcome, p.old_outcome, p.old_due_at,
         p.new_due_at
@@ -101,16 +104,14 @@ group by f.organization_id, f.vulnerability_id
 """
 
 
-def prioritize_touched(session: Session, *, now: datetime) -> int:
-    """Price the findings named in `touched_finding`; return how many moved."""
-    session.execute(text("analyze touched_finding"))
-    return _price(
-        session,
-        "(select distinct id from touched_finding) t join finding f on f.id = t.id",
-        {},
-        "opened",
-        now,
-    )
+@lru_cache(maxsize=1)
+def decided() -> str:
+    """Give the SQL that prices: names to follow `scope` in a WITH, the last of them `packed`.
+
+    Findings are opened with their price (findings.reconcile) and priced again by the functions below, so both ask here.
+    """
+    bod, sla = _tables()
+    return _DECIDED.format(bod=bod, sla=sla).strip()
 
 
 def prioritize_flaws(session: Session, *, now: datetime, cause: str) -> int:
@@ -147,13 +148,11 @@ def prioritize_all(session: Session, *, now: datetime, cause: str) -> int:
 
 
 def _price(session: Session, scope: str, values: dict[str, Any], cause: str, now: datetime) -> int:
-    bod, sla = _tables()
-    statement = _PRICE.format(bod=bod, sla=sla, scope=scope)
+    statement = _PRICE_AGAIN.format(decided=decided(), scope=scope)
     moved: int = session.execute(text(statement), {**values, "cause": cause, "now": now}).scalar_one()
     return moved
 
 
-@lru_cache(maxsize=1)
 def _tables() -> tuple[str, str]:
     """Give the decision tables as rows of SQL; every value is a constant of the program."""
     bod = []
@@ -163,7 +162,8 @@ def _tables() -> tuple[str, str]:
                 for impact in (None, "partial", "total"):
                     outcome = ssvc.decide(ssvc.Inputs(kev, exposed, automatable, impact))
                     answer = (outcome.policy, outcome.outcome, outcome.days, int(tier_of(outcome)))
-                    bod.append(_row(kev, exposed, automatable, impact, *answer))
+                    known = "" if automatable is None else str(automatable).lower()
+                    bod.append(_row(kev, exposed, known, impact or "", *answer))
     sla = []
     for word in severity_sla.DAYS:
         level = severity.decide(word)

@@ -55,6 +55,7 @@ class IngestResult:
 
     `new_component_ids`  seen for the first time by anybody: to be identified and matched
     `changed`            findings of the asset may have moved; false for all that ends at the receipt
+    `whole`              by more than the components added and removed: all of them are to be looked at
     """
 
     receipt_id: int
@@ -65,6 +66,7 @@ class IngestResult:
     removed_component_ids: tuple[int, ...] = ()
     new_component_ids: tuple[int, ...] = ()
     changed: bool = False
+    whole: bool = True
 
     @property
     def unchanged(self) -> bool:
@@ -310,10 +312,13 @@ class _Ingest:
         }
 
     def _says_nothing_new(self, asset: Row[Any], change: Change) -> bool:
+        return change.is_nothing() and self._is_described(asset)
+
+    def _is_described(self, asset: Row[Any]) -> bool:
+        """Say whether the asset itself stands as the report describes it, whatever is installed on it."""
         described = self._described(asset)
         return (
-            change.is_nothing()
-            and asset.retired_at is None
+            asset.retired_at is None
             and asset.updates == described["updates"]
             and asset.os == orjson.loads(described["os"])
         )
@@ -349,6 +354,7 @@ class _Ingest:
             removed_component_ids=tuple(row.component_id for row in change.closed),
             new_component_ids=tuple(new),
             changed=status == PROCESSED,
+            whole=asset is None or not self._is_described(asset),
         )
 
     def _set_aside(self, asset_id: int, status: str) -> IngestResult:

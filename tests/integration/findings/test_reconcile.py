@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from sentrikat.domain.advisory import Status
-from sentrikat.findings.reconcile import begin_reconciling, reconcile_asset
+from sentrikat.findings.reconcile import reconcile_asset
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.reactions import rematch
@@ -140,7 +140,6 @@ def test_another_source_with_a_better_word_takes_over_the_same_finding(
 def test_a_retired_asset_has_no_findings(database: Database, clock: FrozenClock, organization: int) -> None:
     with database.as_system() as session:
         asset = session.execute(text("update asset set retired_at = now() returning id")).scalar_one()
-        begin_reconciling(session)
         reconcile_asset(session, organization, asset, now=clock.now())
 
     assert reasons(database) == ["asset_retired"]

@@ -31,8 +31,8 @@ from sentrikat.domain.matching.verdict import Outcome, judge
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.domain.versions import Scheme
 from sentrikat.findings.facts import condition_of
-from sentrikat.findings.match import begin_matching, match_all, match_components, match_statements
-from sentrikat.findings.reconcile import begin_reconciling, reconcile_asset, reconcile_matches
+from sentrikat.findings.match import begin_matching, match_all, match_components, match_new, match_statements
+from sentrikat.findings.reconcile import reconcile_asset, reconcile_matches
 from sentrikat.findings.scan import Scanner
 from sentrikat.infra.database.sessions import Database
 from sentrikat.inventory.identification import identify
@@ -214,8 +214,7 @@ def arrive(session: Session, components: tuple[Component, ...], *, later: int) -
     """Store components, identify and match them."""
     ids = [store_component(session, component) for component in components]
     identify(session, ids)
-    begin_matching(session)
-    match_components(session, ids, now=NOON + timedelta(hours=later))
+    match_new(session, ids, now=NOON + timedelta(hours=later))
     forget_temporary(session)
 
 
@@ -514,7 +513,6 @@ def test_findings_follow_the_domain_and_a_scan_finds_the_same(
             load(session, source, records, complete=False, later=1)
         organization = move_in(session, (LINUX, WINDOWS, NAMELESS))["organization"]
         for asset in session.scalars(text("select id from asset order by id")).all():
-            begin_reconciling(session)
             reconcile_asset(session, organization, asset, now=NOON)
             forget_temporary(session)
         assert open_now(session) == expected_now(session)
@@ -528,7 +526,6 @@ def test_findings_follow_the_domain_and_a_scan_finds_the_same(
             merge(session, staging, complete=complete, now=later)
             begin_matching(session)
             match_statements(session, now=later)
-            begin_reconciling(session)
             reconcile_matches(session, now=later)
             forget_temporary(session)
         assert open_now(session) == expected_now(session)
