@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 import urllib.request
 import zipfile
@@ -103,6 +104,50 @@ def write_debian(source: Source, path: Path) -> None:
     )
 
 
+def write_ubuntu(source: Source, path: Path) -> None:
+    """Put the tracker's files, of packages that somebody has, into an archive of the form of its repository."""
+    with tarfile.open(path, "w") as archive:
+        for line in documents(the_file(source.data, "ubuntu/ubuntu_cve_tracker_*.zst")):
+            entry = line["doc"]
+            states = [
+                f"{release}_{package}: {state['status']}"
+                + (f" ({note})" if (note := state.get("note")) else "")
+                for release, packages in entry["packages"].items()
+                for package, state in packages.items()
+                if package in source.chosen.packages
+            ]
+            if not states:
+                continue
+            head = [f"Candidate: {entry['candidate']}", f"Priority: {entry['priority']}", ""]
+            body = "\n".join([*head, *states, ""]).encode()
+            member = tarfile.TarInfo(f"ubuntu-cve-tracker-master/active/{entry['candidate']}")
+            member.size = len(body)
+            archive.addfile(member, io.BytesIO(body))
+
+
+def write_redhat_data(source: Source, path: Path) -> None:
+    """Put Red Hat's documents into an archive, with the packages that somebody has."""
+    with tarfile.open(path, "w") as archive:
+        for line in documents(the_file(source.data, "redhat/redhat_cve_secdata_*.zst")):
+            entry = line["doc"]
+            entry["affected_release"] = [
+                one
+                for one in entry.get("affected_release", ())
+                if re.split(r"-\d", one.get("package", ""), maxsplit=1)[0] in source.chosen.packages
+            ]
+            entry["package_state"] = [
+                one
+                for one in entry.get("package_state", ())
+                if one["package_name"].rpartition("/")[2] in source.chosen.packages
+            ]
+            if not entry["affected_release"] and not entry["package_state"]:
+                continue
+            body = orjson.dumps(entry)
+            member = tarfile.TarInfo(f"cve/{entry['name']}.json")
+            member.size = len(body)
+            archive.addfile(member, io.BytesIO(body))
+
+
 def write_osv(source: Source, path: Path) -> None:
     """Put all ecosystems' records into one archive, cut down to the packages that somebody has."""
     held: dict[str, dict[str, Any]] = {}
@@ -143,5 +188,7 @@ DOCUMENTS: dict[str, Callable[[Source, Path], None]] = {
     "overrides": write_overrides,
     "vulnrichment": write_vulnrichment,
     "debian": write_debian,
+    "ubuntu": write_ubuntu,
+    "redhat_data": write_redhat_data,
     "osv": write_osv,
 }

@@ -24,7 +24,8 @@ class Product:
     ecosystem       name
     `debian:12`     source package; also ubuntu:22.04, alpine:3.18, rhel:9, almalinux:9, rocky:9,
                     sles:15.4, opensuse-leap:15.4, amzn:2023, wolfi: os-release ID, colon, VERSION_ID
-                    (major version only where advisories are made per major: debian, rhel, almalinux, rocky)
+                    (major version only where advisories are made per major: debian, rhel, almalinux, rocky);
+                rhel-eus:9.2, also -aus, -tus, -e4s, -els: the streams that are repaired past their minor release
     `pypi`          PEP 503 name; also npm, maven (group:artifact), golang, cargo, nuget (lower case),
                     gem, composer (lower case vendor/name): the purl types
     `cpe:a`         vendor:product as they stand in the CPE 2.3 formatted string, escapes kept,
@@ -92,7 +93,7 @@ class Statement:
     `target`     CPE attributes the source fixed beyond version: sorted (attribute, value) pairs out of
                  update, edition, language, sw_edition, target_sw, target_hw, other; values as in the
                  formatted string. `*` is left out, `-` (not applicable) is kept.
-    `module`     rpm modularity label `name:stream` the statement is limited to
+    `module`     rpm modularity label `name:stream` the statement is limited to; empty: to packages of no module
     `arch`       architectures the statement is limited to; empty: all
     `condition`  what else the asset must run
     `note`       the source's own words on why (urgency, vendor justification), short

@@ -215,6 +215,33 @@ def _is_kernel_by_product(source: str | None, binary: str) -> bool:
     return source is not None and source.startswith("linux") and bool(_KERNEL_BY_PRODUCTS.fullmatch(binary))
 
 
+_EXTENDED = re.compile(r"rhel-.*-(?P<stream>eus|aus|tus|e4s|els)-")
+_MINOR_RELEASE = re.compile(r"\d+\.\d+")
+_MODULAR_BUILD = re.compile(r"\.module[+_]")
+
+
+def _extended_release(software: Software, os: OperatingSystem) -> str | None:
+    """Give the extended stream an rpm came from (`rhel-eus:9.2`), where its repository and its host say so.
+
+    These streams are repaired under lower numbers than the main one. Not knowing means the main stream.
+    """
+    if software.type != "rpm" or software.release or not software.repository or not os.version:
+        return None
+    if release_of(os.name, "0") != "rhel:0":
+        return None
+    found = _EXTENDED.match(software.repository)
+    if found is None:
+        return None
+    if found["stream"] == "els":
+        return f"rhel-els:{os.version.split('.')[0]}"
+    return f"rhel-{found['stream']}:{os.version}" if _MINOR_RELEASE.fullmatch(os.version) else None
+
+
+def _unnamed_module(version: str | None) -> str | None:
+    """Give a module for a modular build whose module nobody reported: it is of some stream, and of none we know."""
+    return "unknown" if version and _MODULAR_BUILD.search(version) else None
+
+
 SourceOf = Callable[[str, str], str | None]
 """Give the source package of (release, binary package), as feeds and other hosts know it, or None."""
 
@@ -249,12 +276,12 @@ def component_of(software: Software, os: OperatingSystem, source_of: SourceOf) -
             )
         return Component(
             kind=kind,
-            namespace=release,
+            namespace=_extended_release(software, os) or release,
             name=software.name,
             version=software.version,
             source_name=source,
             source_version=software.source_version,
-            module=software.module,
+            module=software.module or _unnamed_module(software.version),
         )
     if kind in LANGUAGE_KINDS:
         return Component(

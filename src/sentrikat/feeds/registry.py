@@ -19,6 +19,9 @@ from sentrikat.feeds import (
     nvd_cpe,
     osv,
     overrides,
+    redhat,
+    redhat_data,
+    ubuntu,
     vulnrichment,
 )
 from sentrikat.feeds.adapter import Feed
@@ -50,10 +53,13 @@ FEEDS: tuple[Feed, ...] = tuple(
         overrides,
         nvd,
         debian,
+        ubuntu,
+        redhat,
         alpine,
         almalinux,
         amazon,
         osv,
+        redhat_data,
         nvd_cpe,
     )
 )

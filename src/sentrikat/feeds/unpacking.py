@@ -9,7 +9,7 @@ import gzip
 import io
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
@@ -138,6 +138,18 @@ def json_streams(document: Document) -> Iterator[tuple[str, BinaryIO]]:
                 yield entry.name, cast(BinaryIO, io.BufferedReader(shallow, 1 << 16))
 
 
+def archived_files(
+    document: Document,
+    wanted: Callable[[str], bool],
+    *,
+    largest: int = LARGEST_RECORD,
+    limit: int = LARGEST_DOCUMENT,
+) -> Iterator[tuple[str, bytes | None]]:
+    """Yield the name and content of each wanted file of a tar archive; None for one larger than `largest` bytes."""
+    with unpacked(document, limit) as plain:
+        yield from _files_of_tar(document, plain, wanted, largest)
+
+
 def is_archive(document: Document) -> bool:
     """Say whether the document is a zip or tar archive rather than a single JSON file."""
     with document.open() as packed:
@@ -166,16 +178,26 @@ def _zip_files(document: Document, packed: BinaryIO) -> Iterator[tuple[str, byte
 
 
 def _tar_files(document: Document, plain: BinaryIO) -> Iterator[tuple[str, bytes]]:
+    for name, content in _files_of_tar(document, plain, lambda name: name.endswith(".json"), LARGEST_RECORD):
+        if content is None:
+            raise ValueError(f"{name} is larger than {LARGEST_RECORD:,} bytes")
+        yield name, content
+
+
+def _files_of_tar(
+    document: Document, plain: BinaryIO, wanted: Callable[[str], bool], largest: int
+) -> Iterator[tuple[str, bytes | None]]:
     with tarfile.open(fileobj=plain, mode="r|") as archive:
         for count, entry in enumerate(archive):
             if count >= MOST_RECORDS:
                 raise ValueError(f"{document.name} holds more than {MOST_RECORDS:,} files")
             # tarfile keeps every header it saw; a stream of 300,000 files must not.
             archive.members = []  # type: ignore[attr-defined]
-            if not entry.isfile() or not entry.name.endswith(".json"):
+            if not entry.isfile() or not wanted(entry.name):
                 continue
-            if entry.size > LARGEST_RECORD:
-                raise ValueError(f"{entry.name} is larger than {LARGEST_RECORD:,} bytes")
+            if entry.size > largest:
+                yield entry.name, None
+                continue
             file = archive.extractfile(entry)
             if file is not None:
                 yield entry.name, file.read()

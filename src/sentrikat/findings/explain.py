@@ -30,6 +30,8 @@ from sentrikat.findings.queries import INSTALL_OF_FINDING, FindingRow, get_findi
 _METHODS = {
     "release_package": "the package manager names the package and its release",
     "release_source": "the package names the source package it is built from",
+    "parent_package": "its release is made from this one, and its own data decides first",
+    "parent_source": "its release is made from this one, and its own data decides first",
     "package": "the package manager of its language names it",
     "purl": "its package URL names it",
     "declared_cpe": "the report declares this CPE name",

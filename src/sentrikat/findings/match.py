@@ -23,18 +23,24 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.cpe.target import target_holds
+from sentrikat.domain.matching.claim import PARENT_DISTANCE, PARENT_METHODS
 from sentrikat.domain.matching.context import read_context
 
+# ruff: noqa: S608  # put together from the constants of this file
+# As `Identity.distance` and `module_stream`: an identity by the parent release is heard later, and no stream is ''.
+_DISTANCE = f"case when cp.method in {PARENT_METHODS!r} then {PARENT_DISTANCE} else 0 end"
+_STREAM = "coalesce(array_to_string((string_to_array(c.module, ':'))[1:2], ':'), '')"
+
 # The covering claims in scope. `judged` leaves out identities that only serve platform conditions.
-_COVERING = """
-select cp.component_id, r.vulnerability_id, r.rank, r.id as range_id, r.strength, r.described,
+_COVERING = f"""
+select cp.component_id, r.vulnerability_id, r.rank + {_DISTANCE} as rank, r.id as range_id, r.strength, r.described,
     r.condition_id, r.fixed is null as without_fix, cp.context, r.target_id
-from {scope}
+from {{scope}}
 join affected_range r on r.product_id = cp.product_id and r.valid_to is null
-    and cp.version_key >= r.lo and (r.hi is null or cp.version_key < r.hi) {pair}
+    and cp.version_key >= r.lo and (r.hi is null or cp.version_key < r.hi) {{pair}}
 join component c on c.id = cp.component_id
 where cp.judged
-  and (r.module is null or r.module = array_to_string((string_to_array(c.module, ':'))[1:2], ':'))
+  and (r.module is null or r.module = {_STREAM})
 """
 
 # Afterwards, for inside the join the planner probes the exclusions once for every range.
@@ -62,18 +68,17 @@ group by component_id, vulnerability_id
 
 # A source heard earlier that describes this product and does not name this version has the last word; for a
 # claim without versions, so has any source that describes it.
-_SILENCED = """
+_SILENCED = f"""
 component_product cp, component c, affected_range r
 where (k.rank > 0 or not k.described)
   and cp.component_id = k.component_id and cp.judged and c.id = cp.component_id
   and r.product_id = cp.product_id and r.vulnerability_id = k.vulnerability_id and r.valid_to is null
-  and r.described and (not k.described or r.rank < k.rank)
-  and (r.module is null or r.module = array_to_string((string_to_array(c.module, ':'))[1:2], ':'))
+  and r.described and (not k.described or r.rank + {_DISTANCE} < k.rank)
+  and (r.module is null or r.module = {_STREAM})
   and (r.target_id is null or not exists (
         select from target_exclusion x where x.context = cp.context and x.target_id = r.target_id))
 """
 
-# ruff: noqa: S608  # put together from the constants of this file
 # The same by tables that stand by themselves: their sizes are counted between the steps, for scopes of any size.
 _STEPS = (
     f"delete from covering c using target_exclusion x where {_EXCLUDED}",

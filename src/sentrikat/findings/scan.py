@@ -45,7 +45,7 @@ _UPSTREAM = "upstream"  # stands in for a package to find hints; never a result
 _SHADOWS = """
 create temporary table component (id bigint primary key, module text);
 create temporary table component_product (
-    component_id bigint, product_id bigint, version_key bytea, context text, judged boolean);
+    component_id bigint, product_id bigint, version_key bytea, method text, context text, judged boolean);
 create index on pg_temp.component_product (component_id);
 create temporary table target_exclusion (context text, target_id bigint, primary key (context, target_id));
 create temporary table target_context (context text primary key, newest_target_id bigint)
@@ -218,9 +218,9 @@ class Scanner:
         copy_rows(
             self.session,
             "pg_temp.component_product",
-            ("component_id", "product_id", "version_key", "context", "judged"),
+            ("component_id", "product_id", "version_key", "method", "context", "judged"),
             (
-                (number, ids[one.product], one.version_key, one.context, one.judged)
+                (number, ids[one.product], one.version_key, one.method, one.context, one.judged)
                 for number, (_, found, _) in identified.items()
                 for one in found
                 if one.product in ids

@@ -42,7 +42,7 @@ from tests.builders import NOON, forget_temporary, store_component
 
 FLAWS = ("CVE-2026-1001", "CVE-2026-1002", "CVE-2026-1003")
 APPLICATION = ("overrides", "nvd", "vulnrichment", "osv", "elsewhere")  # the last is on no list
-DISTRIBUTION = ("debian", "osv")
+DISTRIBUTION = ("debian", "redhat", "redhat_data", "osv")
 VERSIONS = ("1.0", "1.5", "2.0", "3.0")
 PRODUCTS = (
     Product("cpe:a", "acme:anvil"),
@@ -51,6 +51,8 @@ PRODUCTS = (
     Product("debian:12", "anvil"),
     Product("debian:11", "anvil"),
     Product("rocky:9", "anvil"),
+    Product("rhel:9", "anvil"),  # what Rocky is rebuilt from
+    Product("rhel:9", "anvil-source"),
     Product("rocky:9", "anvil-source"),
 )
 PLATFORMS = (
@@ -132,7 +134,7 @@ def statements(draw: st.DrawFn, product: Product) -> Statement:
     scheme = scheme_of(product.ecosystem)
     bounded = draw(st.integers(0, 3)) > 0
     versions = draw(ranges(scheme)) if bounded else VersionRange(scheme)
-    is_rpm, is_cpe = product.ecosystem.startswith("rocky"), product.ecosystem.startswith("cpe:")
+    is_rpm, is_cpe = scheme is Scheme.RPM, product.ecosystem.startswith("cpe:")
     return Statement(
         product,
         draw(st.sampled_from((Status.AFFECTED,) * 4 + (Status.UNAFFECTED, Status.INVESTIGATING))),
@@ -146,7 +148,7 @@ def statements(draw: st.DrawFn, product: Product) -> Statement:
         )
         if is_cpe
         else (),
-        module=draw(st.sampled_from((None, None, "anvil:8", "anvil:9", "anvil"))) if is_rpm else None,
+        module=draw(st.sampled_from((None, None, "", "anvil:8", "anvil:9", "anvil"))) if is_rpm else None,
         condition=draw(st.none() | st.none() | conditions()) if is_cpe else None,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -50,3 +51,14 @@ def enrichments(parse: Parse, found: Document) -> list[Enrichment]:
     records = list(parse(found))
     assert all(isinstance(record, Enrichment) for record in records), records
     return [record for record in records if isinstance(record, Enrichment)]
+
+
+def tarred(files: dict[str, bytes]) -> bytes:
+    """Give files as a tar archive, compressed with gzip, as repositories hand out snapshots."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()

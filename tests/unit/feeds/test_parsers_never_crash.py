@@ -24,7 +24,7 @@ from sentrikat.feeds import registry
 from sentrikat.feeds.adapter import Document, Feed, FeedState, FetchOptions, Quarantined
 from sentrikat.feeds.transports.file import url_for
 from sentrikat.feeds.transports.memory import DictTransport, document
-from tests.unit.feeds.samples import SAMPLES, sample, zipped
+from tests.unit.feeds.samples import SAMPLES, sample, tarred, zipped
 
 OSV = [path.read_bytes() for path in sorted((SAMPLES / "osv").glob("*.json"))]
 CVE5 = [path.read_bytes() for path in sorted((SAMPLES / "cve5").glob("*.json"))]
@@ -42,6 +42,8 @@ JSON = {
     "overrides": OVERRIDES,
     "euvd": [sample("euvd/search.json")],
     "metasploit": [sample("metasploit/modules_metadata_base.json")],
+    "redhat": [sample("redhat/cve-2026-10001.json")],
+    "redhat_data": [sample("redhat_data/CVE-2026-10001.json")],
 }
 BYTES = {
     "kev": JSON["kev"][0],
@@ -58,6 +60,9 @@ BYTES = {
     "euvd": JSON["euvd"][0],
     "metasploit": gzip.compress(JSON["metasploit"][0]),
     "exploitdb": sample("exploitdb/files_exploits.csv"),
+    "redhat": tarred({"2026/cve-2026-10001.json": JSON["redhat"][0]}),
+    "redhat_data": tarred({"cve/CVE-2026-10001.json": JSON["redhat_data"][0]}),
+    "ubuntu": tarred({"master/active/CVE-2026-10001": sample("ubuntu/CVE-2026-10001")}),
 }
 
 STRANGE: list[Any] = [

@@ -9,6 +9,10 @@ from enum import IntEnum
 from sentrikat.domain.advisory import Condition, Product, Remedy, Status
 from sentrikat.domain.versions import Scheme
 
+# A release that another is made from: what is said of it is heard after everything said of the release itself.
+PARENT_METHODS = ("parent_package", "parent_source")
+PARENT_DISTANCE = 10  # more than the last rank of any source
+
 
 class Strength(IntEnum):
     """How much a claim that covers the version weighs against others of the same source.
@@ -81,3 +85,8 @@ class Identity:
     cpe: str | None = None
     context: str = ""
     judged: bool = True
+
+    @property
+    def distance(self) -> int:
+        """How much later than its source's rank a claim is heard that applies through this identity."""
+        return PARENT_DISTANCE if self.method in PARENT_METHODS else 0

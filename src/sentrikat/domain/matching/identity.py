@@ -6,6 +6,8 @@ and the operating system. What is known only by a title is left to identificatio
 
 from __future__ import annotations
 
+import re
+
 from sentrikat.domain import purl as package_url
 from sentrikat.domain.advisory import Product
 from sentrikat.domain.cpe.name import ANY, CpeName, parse, product_of, version_of
@@ -17,9 +19,15 @@ from sentrikat.domain.matching.lanes import scheme_of
 from sentrikat.domain.matching.windows_releases import windows_release
 from sentrikat.domain.versions import key
 
-# Distributions whose packages are another's, rebuilt under its very versions: its statements are true of them too, and
-# fill what their own data, which names only what was rebuilt, leaves out.
+# Distributions whose packages are another's, rebuilt under its very versions, and streams that branch off a release:
+# the parent's statements are true of them where their own data, which names only what was repaired, is silent.
 REBUILDS = {"centos": "rhel", "rocky": "rhel", "almalinux": "rhel", "ol": "rhel"}
+STREAMS = {f"rhel-{stream}": "rhel" for stream in ("eus", "aus", "tus", "e4s", "els", "mission-critical")}
+
+# A modular build ends in the platform, the counter of the build system that made it, and the commit:
+# 1.14.0-3.module+el8.5.0+12345+0a1b2c3d. Rebuilds count on their own, so their counter says nothing against the parent's.
+_MODULAR_BUILD = re.compile(r"(\.module[+_]el[\d.]+[+_])\d+.*")
+_ANY_COUNTER = "999999"
 
 # How NVD names the platform an application runs on, by os family.
 _FAMILY_PLATFORMS = {
@@ -118,17 +126,28 @@ def _purl_products(purl: str, version: str | None) -> list[tuple[Product, str | 
 def _release_products(component: Component) -> list[tuple[Product, str | None, str]]:
     if not component.namespace:
         return []
-    releases = [component.namespace]
+    named = [(component.name, component.version, "package")]
+    if component.source_name and component.source_name != component.name:
+        named.append((component.source_name, component.source_version or component.version, "source"))
+    found = [
+        (Product(component.namespace, name), version, f"release_{kind}") for name, version, kind in named
+    ]
     distribution, _, number = component.namespace.partition(":")
-    if distribution in REBUILDS:
-        releases.append(f"{REBUILDS[distribution]}:{number}")
-    found = []
-    for release in releases:
-        found.append((Product(release, component.name), component.version, "release_package"))
-        if component.source_name and component.source_name != component.name:
-            version = component.source_version or component.version
-            found.append((Product(release, component.source_name), version, "release_source"))
+    if (model := REBUILDS.get(distribution)) is not None:
+        parent = f"{model}:{number}"
+        found += [
+            (Product(parent, name), _counted_by_the_parent(version), f"parent_{kind}")
+            for name, version, kind in named
+        ]
+    elif (model := STREAMS.get(distribution)) is not None:
+        parent = f"{model}:{number.partition('.')[0]}"
+        found += [(Product(parent, name), version, f"parent_{kind}") for name, version, kind in named]
     return found
+
+
+def _counted_by_the_parent(version: str | None) -> str | None:
+    """Give a rebuild's version as the parent's data can be held against it."""
+    return _MODULAR_BUILD.sub(rf"\g<1>{_ANY_COUNTER}", version) if version else version
 
 
 def declared_identities(component: Component, os_family: str) -> list[Identity]:

@@ -9,12 +9,16 @@ from functools import lru_cache
 
 from sentrikat.domain.matching.lanes import Lane
 
-PRECEDENCE_VERSION = "2026-11-2"
+PRECEDENCE_VERSION = "2026-11-3"
 
 PRECEDENCE: dict[Lane, tuple[tuple[str, ...], ...]] = {
     # The distribution's own word: its tracker knows "not affected" and "postponed", its errata the module stream.
-    # Their OSV forms have lost all three.
-    Lane.DISTRIBUTION: (("debian", "alpine", "almalinux", "amazon"), ("osv",)),
+    # Their OSV forms have lost all three. Red Hat's VEX is kept up to date; its Security Data tells the same, later.
+    Lane.DISTRIBUTION: (
+        ("debian", "ubuntu", "redhat", "alpine", "almalinux", "amazon"),
+        ("redhat_data",),
+        ("osv",),
+    ),
     # The ecosystem's own database, GitHub's reviewed advisories among it; a CVE record's words come after.
     Lane.LANGUAGE: (("osv",), ("vulnrichment",), ("nvd", "overrides")),
     # Overrides exist only where somebody looked at NVD's configuration and found it missing or wrong. A CVE

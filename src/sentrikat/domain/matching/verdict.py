@@ -5,7 +5,8 @@ the two together):
 
 1. A claim applies when it is about a product the component is, is not limited to another module stream, and is
    not limited to a target (operating system, host application) the component does not have.
-2. Sources are heard by rank. The best-ranked source with a described claim decides, even when none of its spans
+2. Sources are heard by rank, and all of them about the component's own release before any of them about the release it
+   is rebuilt from or branched off (`Identity.distance`). The best-ranked source with a described claim decides, even when none of its spans
    covers the version: it speaks about this product, and does not name this version.
 3. Within that source the strongest covering claim decides (`Strength`).
 4. Where no source describes versions at all, the verdict is unknown: a covering claim that names no versions is
@@ -52,7 +53,7 @@ class Verdict:
 
 def applies(claim: Claim, identity: Identity, module: str | None) -> bool:
     """Say whether a claim on the identity's product may judge the component at all."""
-    if claim.module is not None and claim.module != module_stream(module):
+    if claim.module is not None and claim.module != (module_stream(module) or ""):
         return False
     if not claim.target:
         return True
@@ -80,10 +81,10 @@ def judge(identities: Sequence[Identity], claims: Iterable[Claim], module: str |
     ]
     if not pairs:
         return Verdict(Outcome.NOT_AFFECTED, None, None)
-    described = [claim.rank for claim, _ in pairs if claim.described]
+    described = [_place(pair) for pair in pairs if pair[0].described]
     if described:
         deciding = min(described)
-        heard = [(claim, one) for claim, one in pairs if claim.rank == deciding]
+        heard = [pair for pair in pairs if _place(pair) == deciding]
         covering = [(claim, one) for claim, one in heard if claim.covers(one.version_key)]
         strength = max((claim.strength for claim, _ in covering), default=Strength.NONE)
         if strength is Strength.NONE:
@@ -102,10 +103,16 @@ def judge(identities: Sequence[Identity], claims: Iterable[Claim], module: str |
     if not covering:
         chosen, identity = _nearest(pairs)
         return Verdict(Outcome.NOT_AFFECTED, chosen, identity)
-    best = min(claim.rank for claim, _ in covering)
-    reviewed = [pair for pair in covering if pair[0].rank == best]
+    best = min(map(_place, covering))
+    reviewed = [pair for pair in covering if _place(pair) == best]
     chosen, identity = _first(reviewed)
     return _with_losers(Outcome.UNKNOWN, chosen, identity, pairs, reviewed)
+
+
+def _place(pair: tuple[Claim, Identity]) -> int:
+    """Give when a claim is heard: by its source's rank, a parent release's after the own release's."""
+    claim, identity = pair
+    return claim.rank + identity.distance
 
 
 def _first(pairs: Sequence[tuple[Claim, Identity]]) -> tuple[Claim, Identity]:
@@ -128,10 +135,11 @@ def _with_losers(
     pairs: Sequence[tuple[Claim, Identity]],
     deciding: Sequence[tuple[Claim, Identity]] = (),
 ) -> Verdict:
+    heard = _place((chosen, identity))
     losing = tuple(
         claim
         for claim, one in pairs
-        if claim.rank != chosen.rank
+        if _place((claim, one)) != heard
         and (claim.covers(one.version_key) and claim.strength in (Strength.BLANKET, Strength.BOUNDED))
         is not (outcome is Outcome.AFFECTED)
     )

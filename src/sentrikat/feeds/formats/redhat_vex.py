@@ -1,0 +1,274 @@
+"""One VEX document of Red Hat (CSAF 2.0, profile csaf_vex) as an Advisory.
+
+Source  https://security.access.redhat.com/data/csaf/v2/vex/, https://docs.oasis-open.org/csaf/csaf/v2.0/
+
+A status names product ids; a product id is a component of a platform, put together by `relationships`. The platform is
+known by its CPE name, the component by its package URL: `src` packages carry the flaw's name and stand for every binary
+built from them, so binaries are read only where no source is named.
+
+    fixed                `@version`: the builds that hold the repair; the lowest of a stream is the bound
+    known_affected       without version; why there is no repair stands in `remediations`
+    known_not_affected   without version; with one it is a by-product of a repaired build, and says nothing of the release
+    under_investigation  without version
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from sentrikat.domain.advisory import Advisory, Product, Remedy, Score, Statement, Status
+from sentrikat.domain.ranges import VersionRange
+from sentrikat.domain.versions import Scheme
+from sentrikat.feeds import fields
+from sentrikat.feeds.formats.redhat_products import Package, lowest, package, release_of_cpe
+from sentrikat.feeds.formats.scores import score_of_vector
+
+DEEPEST_TREE = 12  # branches of real documents are five deep
+MOST_PRODUCTS = 400_000  # the kernel's documents name some 50,000
+_DESCRIPTION_LENGTH = 8_000
+_NOTE_LENGTH = 300
+_DEBUG = ("-debuginfo", "-debugsource", "-debuginfo-common")
+
+# The word of the remediation, lower case, as Red Hat's fix states go by in all its data.
+REMEDIES = {
+    "affected": Remedy.OPEN,
+    "fix deferred": Remedy.DEFERRED,
+    "will not fix": Remedy.WILL_NOT_FIX,
+    # "the release is past the phase in which a flaw of this impact is repaired; it should be assumed to be affected"
+    "out of support scope": Remedy.END_OF_LIFE,
+}
+
+Key = tuple[str, str, str | None]  # release, package, module stream
+
+
+def advisory(document: Mapping[str, Any], source: str) -> Advisory:
+    """Give the Advisory of one document; ValueError or KeyError where it breaks the form."""
+    flaws = fields.objects(document, "vulnerabilities")
+    if len(flaws) != 1:
+        raise ValueError(f"it is about {len(flaws)} flaws instead of one")
+    flaw = flaws[0]
+    name = fields.cve(flaw, "cve")
+    tracking = fields.child(fields.child(document, "document"), "tracking")
+    tree = _Tree(fields.child(document, "product_tree"))
+    return Advisory(
+        source=source,
+        id=name,
+        vulnerabilities=(name,),
+        statements=tuple(_statements(flaw, tree)),
+        title=fields.prose(flaw, "title"),
+        description=_description(flaw),
+        published=fields.moment(flaw, "release_date"),
+        modified=fields.moment(tracking, "current_release_date"),
+        scores=tuple(_scores(flaw)),
+        weaknesses=_weaknesses(flaw),
+        references=fields.unique(
+            url for one in fields.objects(flaw, "references") if (url := fields.optional(one, "url"))
+        )[: fields.MOST_REFERENCES],
+    )
+
+
+class _Tree:
+    """The products of a document, and what a product id comes to: the release, and the package."""
+
+    def __init__(self, tree: Mapping[str, Any]) -> None:
+        self._helpers: dict[str, Mapping[str, Any]] = {}
+        self._parts: dict[str, tuple[str, str]] = {}
+        self._walk(fields.objects(tree, "branches"), 0)
+        for one in fields.objects(tree, "full_product_names"):
+            self._helpers[fields.text(one, "product_id")] = fields.child(one, "product_identification_helper")
+        for one in fields.objects(tree, "relationships"):
+            name = fields.text(fields.child(one, "full_product_name"), "product_id")
+            self._parts[name] = (
+                fields.text(one, "product_reference"),
+                fields.text(one, "relates_to_product_reference"),
+            )
+        if len(self._helpers) + len(self._parts) > MOST_PRODUCTS:
+            raise ValueError(f"it names more than {MOST_PRODUCTS:,} products")
+        self._known: dict[str, Package | None] = {}
+
+    def resolve(self, product_id: str) -> tuple[str, Package] | None:
+        """Give the release and the package; None for what no inventory of ours holds."""
+        if product_id not in self._parts:
+            return None  # a platform as a whole, or a product nobody defined
+        component, platform = self._parts[product_id]
+        module = ""
+        if (
+            platform in self._parts
+        ):  # older documents: the package is part of a module, which is part of the platform
+            module_id, platform = self._parts[platform]
+            module = _stream(module_id)
+        cpe = fields.optional(self._helpers.get(platform, {}), "cpe")
+        release = release_of_cpe(cpe) if cpe else None
+        if release is None:
+            return None
+        found = self._package(component)
+        if found is None:
+            return None
+        if module and not found.module:
+            found = Package(found.name, module, found.version, found.is_source, found.arch)
+        return release, found
+
+    def _walk(self, branches: Iterable[Mapping[str, Any]], depth: int) -> None:
+        if depth > DEEPEST_TREE:
+            raise ValueError(f"its product tree is more than {DEEPEST_TREE} levels deep")
+        for branch in branches:
+            product = fields.child(branch, "product")
+            if product:
+                name = fields.text(product, "product_id")
+                self._helpers[name] = fields.child(product, "product_identification_helper")
+            self._walk(fields.objects(branch, "branches"), depth + 1)
+
+    def _package(self, component: str) -> Package | None:
+        if component not in self._known:
+            purl = fields.optional(self._helpers.get(component, {}), "purl")
+            self._known[component] = _package_of_purl(purl, component) if purl else package(component)
+        return self._known[component]
+
+
+def _package_of_purl(purl: str, component: str) -> Package | None:
+    """Read `pkg:rpm/redhat/ruby@2.5.9-111.el8?arch=src&epoch=1&rpmmod=ruby:2.5:8090...`; None for images and modules."""
+    path, _, query = purl.partition("?")
+    kind, _, rest = path.removeprefix("pkg:").partition("/")
+    if kind != "rpm":
+        return None
+    name, _, version = rest.rpartition("/")[2].partition("@")
+    if not name:
+        raise ValueError(f"the package URL {purl[:80]!r} names no package")
+    qualifiers = dict(part.partition("=")[::2] for part in query.split("&"))
+    version = unquote(version)
+    epoch = qualifiers.get("epoch", "0")
+    module = _stream(unquote(qualifiers.get("rpmmod", "")))
+    if not module and (told := package(component)) is not None:
+        module = told.module  # `nodejs:16/nodejs`
+    arch = qualifiers.get("arch")
+    return Package(
+        unquote(name),
+        module,
+        (f"{epoch}:{version}" if epoch != "0" else version) if version else None,
+        arch == "src",
+        None if arch in (None, "src", "noarch") else arch,
+    )
+
+
+def _stream(label: str) -> str:
+    """Give `name:stream` of a module's label `name:stream:version:context`."""
+    return ":".join(label.split(":")[:2])
+
+
+def _statements(flaw: Mapping[str, Any], tree: _Tree) -> Iterator[Statement]:
+    status = fields.child(flaw, "product_status")
+    fixed = _builds(_resolved(status, "fixed", tree))
+    for (release, name, module), by_arch in fixed.items():
+        bounds = {arch: lowest(versions) for arch, versions in by_arch.items()}
+        arches: list[tuple[str, ...]] = [()]
+        if len(set(bounds.values())) > 1:
+            arches = [(arch,) if arch else () for arch in bounds]
+        for arch in arches:
+            yield Statement(
+                Product(release, name),
+                Status.AFFECTED,
+                VersionRange(Scheme.RPM, fixed=bounds[arch[0]] if arch else lowest(list(bounds.values()))),
+                remedy=Remedy.FIXED,
+                module=module,
+                arch=arch,
+            )
+    said = _unrepaired(flaw, status, tree)
+    for (release, name, module), (state, remedy, note) in said.items():
+        if (release, name, module) not in fixed:  # repaired after all: the build is the better evidence
+            yield Statement(
+                Product(release, name),
+                state,
+                VersionRange(Scheme.RPM),
+                remedy=remedy,
+                module=module,
+                note=note,
+            )
+
+
+def _resolved(status: Mapping[str, Any], kind: str, tree: _Tree) -> list[tuple[str, str, Package]]:
+    """Give (product id, release, package) of a status: source packages, and binaries where no source is named."""
+    found = [
+        (name, *known) for name in fields.texts(status, kind) if (known := tree.resolve(name)) is not None
+    ]
+    with_source = {(release, one.stream) for _, release, one in found if one.is_source}
+    return [
+        (name, release, one)
+        for name, release, one in found
+        if one.is_source or ((release, one.stream) not in with_source and not one.name.endswith(_DEBUG))
+    ]
+
+
+def _builds(found: Iterable[tuple[str, str, Package]]) -> dict[Key, dict[str, list[str]]]:
+    """Gather the repaired builds of each package by architecture; "" is every architecture."""
+    builds: dict[Key, dict[str, list[str]]] = {}
+    for _, release, one in found:
+        if one.version is not None:
+            key = (release, one.name, one.stream)
+            builds.setdefault(key, {}).setdefault(one.arch or "", []).append(one.version)
+    return builds
+
+
+def _unrepaired(
+    flaw: Mapping[str, Any], status: Mapping[str, Any], tree: _Tree
+) -> dict[Key, tuple[Status, Remedy | None, str | None]]:
+    """Give what is said of packages without a repair; where a document contradicts itself, the worse holds."""
+    said: dict[Key, tuple[Status, Remedy | None, str | None]] = {}
+    why = _reasons(fields.objects(flaw, "flags"), "label")
+    plans = _reasons(
+        [one for one in fields.objects(flaw, "remediations") if one.get("category") in _NO_REPAIR], "details"
+    )
+    for name, release, one in _resolved(status, "known_not_affected", tree):
+        if one.version is None:
+            reason = why.get(name)
+            note = reason.replace("_", " ") if reason else None
+            said[release, one.name, one.stream] = (Status.UNAFFECTED, Remedy.NOT_AFFECTED, note)
+    for name, release, one in _resolved(status, "under_investigation", tree):
+        if one.version is None:
+            said[release, one.name, one.stream] = (Status.INVESTIGATING, None, plans.get(name))
+    for name, release, one in _resolved(status, "known_affected", tree):
+        if one.version is None:
+            plan = plans.get(name)
+            said[release, one.name, one.stream] = (
+                Status.AFFECTED,
+                REMEDIES.get((plan or "").lower(), Remedy.OPEN),
+                plan,
+            )
+    return said
+
+
+_NO_REPAIR = frozenset({"none_available", "no_fix_planned", "fix_planned"})
+
+
+def _reasons(entries: Iterable[Mapping[str, Any]], words: str) -> dict[str, str]:
+    """Give by product id what `entries` say of it."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        if said := fields.prose(entry, words):
+            for name in fields.texts(entry, "product_ids"):
+                found[name] = said[:_NOTE_LENGTH]
+    return found
+
+
+def _description(flaw: Mapping[str, Any]) -> str | None:
+    for note in fields.objects(flaw, "notes"):
+        if note.get("category") == "description" and (words := fields.prose(note, "text")):
+            return words[:_DESCRIPTION_LENGTH]
+    return None
+
+
+def _scores(flaw: Mapping[str, Any]) -> Iterator[Score]:
+    seen: set[str] = set()
+    for entry in fields.objects(flaw, "scores"):
+        for form in ("cvss_v2", "cvss_v3", "cvss_v4"):
+            vector = fields.optional(fields.child(entry, form), "vectorString")
+            if vector and vector not in seen:
+                if score := score_of_vector(vector, "Red Hat", primary=not seen):
+                    yield score
+                seen.add(vector)
+
+
+def _weaknesses(flaw: Mapping[str, Any]) -> tuple[str, ...]:
+    weakness = fields.optional(fields.child(flaw, "cwe"), "id")
+    return (weakness,) if weakness and weakness.startswith("CWE-") else ()
