@@ -45,14 +45,47 @@ from sentrikat.feeds.formats.osv_ecosystems import Ecosystem, ecosystem
         ("SUSE:Linux Enterprise Server 15 SP4-LTSS", "sles:15.4", Scheme.RPM, "LTSS"),
         ("SUSE:Linux Enterprise Server 15-LTSS", "sles:15", Scheme.RPM, "LTSS"),
         ("SUSE:Linux Enterprise Server 12 SP3-BCL", "sles:12.3", Scheme.RPM, "BCL"),
-        ("SUSE:Linux Enterprise Desktop 12 SP3", "sled:12.3", Scheme.RPM, None),
-        ("SUSE:Linux Enterprise Server for SAP Applications 15 SP1", "sles_sap:15.1", Scheme.RPM, None),
+        # one stock of packages, whatever is sold of it: hosts of every edition report themselves as sles
+        ("SUSE:Linux Enterprise Desktop 12 SP3", "sles:12.3", Scheme.RPM, "Desktop"),
+        ("SUSE:Linux Enterprise Server for SAP Applications 15 SP1", "sles:15.1", Scheme.RPM, "SAP"),
         (
             "SUSE:Linux Enterprise High Performance Computing 15 SP3-ESPOS",
-            "sle_hpc:15.3",
+            "sles:15.3",
             Scheme.RPM,
-            "ESPOS",
+            "HPC ESPOS",
         ),
+        ("SUSE:Linux Enterprise Real Time 12 SP5", "sles:12.5", Scheme.RPM, "Real Time"),
+        ("SUSE:Linux Enterprise Server for Raspberry Pi 12 SP2", "sles:12.2", Scheme.RPM, "Raspberry Pi"),
+        ("SUSE:Linux Enterprise Server 11-SECURITY", "sles:11", Scheme.RPM, "SECURITY"),
+        (
+            "SUSE:Linux Enterprise Server 11 SP4-LTSS-EXTREME-CORE",
+            "sles:11.4",
+            Scheme.RPM,
+            "LTSS-EXTREME-CORE",
+        ),
+        (
+            "SUSE:Linux Enterprise Server 11 SP4 LTSS EXTREME CORE",
+            "sles:11.4",
+            Scheme.RPM,
+            "LTSS EXTREME CORE",
+        ),
+        (
+            "SUSE:Linux Enterprise Server LTSS Extended Security 12 SP5",
+            "sles:12.5",
+            Scheme.RPM,
+            "LTSS Extended Security",
+        ),
+        ("SUSE:Linux Enterprise Server 16.0", "sles:16.0", Scheme.RPM, None),
+        # what installs into a server
+        ("SUSE:Linux Enterprise Module for Python 3 15 SP6", "sles:15.6", Scheme.RPM, None),
+        ("SUSE:Linux Enterprise High Availability GEO Extension 12 SP5", "sles:12.5", Scheme.RPM, None),
+        ("SUSE:Linux Enterprise Workstation Extension 15 SP6", "sles:15.6", Scheme.RPM, None),
+        ("SUSE:Linux Enterprise Workstation Extension 12", "sles:12", Scheme.RPM, None),
+        ("SUSE:Real Time Module 15 SP5", "sles:15.5", Scheme.RPM, "Real Time Module"),
+        ("SUSE:Package Hub 15 SP6", "sles:15.6", Scheme.RPM, "Package Hub"),
+        ("SUSE:Linux Micro 6.0", "sle-micro:6.0", Scheme.RPM, None),
+        ("openSUSE:Leap 15.4 NonFree", "opensuse-leap:15.4", Scheme.RPM, "NonFree"),
+        ("openSUSE:Leap Micro 5.3", "opensuse-leap-micro:5.3", Scheme.RPM, None),
         ("SUSE:Linux Enterprise Micro 5.1", "sle-micro:5.1", Scheme.RPM, None),
         ("SUSE:Linux Enterprise Module for Basesystem 15 SP4", "sles:15.4", Scheme.RPM, None),
         ("SUSE:Linux Enterprise Live Patching 12 SP5", "sles:12.5", Scheme.RPM, None),
@@ -74,6 +107,15 @@ def test_an_ecosystem_is_known_by_the_name_an_inventory_gives_it(
         "Red Hat:rhel_software_collections:3::el7",
         "SUSE:OpenStack Cloud 9",
         "SUSE:Enterprise Storage 7.1",
+        "SUSE:Manager Server Module 4.3",
+        "SUSE:Manager Client Tools 15",  # salt and exporters, in other versions than the system's
+        "SUSE:Manager Client Tools for SLE Micro 5",
+        "SUSE:EL-9:Update:Products:SaltBundle:Update",
+        "SUSE:Linux Enterprise Installer Updates 15 SP5",  # of the installation medium, not of what it installed
+        "SUSE:Linux Enterprise Point of Sale 11 SP3",
+        "SUSE:Cloud Compute Node for SUSE Linux Enterprise 12 5",
+        "SUSE:HPE Helion OpenStack 8",
+        "SUSE:Subscription Management Tool 11 SP3",
         "Ubuntu:Pro:FIPS-updates:20.04:LTS",  # other builds of the same names
         "Maven:https://repository.example/",  # another repository: other artifacts
         "SwiftURL",
@@ -85,3 +127,13 @@ def test_an_ecosystem_is_known_by_the_name_an_inventory_gives_it(
 )
 def test_an_ecosystem_no_inventory_can_hold_is_none(osv_name: str) -> None:
     assert ecosystem(osv_name) is None
+
+
+def test_a_module_of_version_12_is_in_every_service_pack() -> None:
+    """From 15 on there is one module per service pack; the extensions always were."""
+    found = ecosystem("SUSE:Linux Enterprise Module for Web and Scripting 12")
+
+    assert found == Ecosystem(
+        "sles:12", Scheme.RPM, None, ("sles:12.1", "sles:12.2", "sles:12.3", "sles:12.4", "sles:12.5")
+    )
+    assert ecosystem("SUSE:Linux Enterprise Module for Basesystem 15") == Ecosystem("sles:15", Scheme.RPM)

@@ -248,3 +248,16 @@ def test_a_repair_that_needs_a_subscription_is_noted() -> None:
     )
 
     assert (found.product, found.note) == (Product("ubuntu:18.04", "openssl"), "esm")
+
+
+def test_a_module_of_every_service_pack_speaks_of_each() -> None:
+    found = statements(
+        {
+            "package": {"ecosystem": "SUSE:Linux Enterprise Module for Containers 12", "name": "anvil"},
+            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "1.2-3.1"}]}],
+        }
+    )
+
+    assert [one.product.ecosystem for one in found] == ["sles:12"] + [
+        f"sles:12.{pack}" for pack in range(1, 6)
+    ]

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cmp_to_key
+from itertools import product
 from typing import Any
 
 from sentrikat.domain.advisory import Advisory, Product, Remedy, Score, Statement, Status
@@ -127,15 +128,15 @@ def _statements(record: Mapping[str, Any], identifier: str, severity: str | None
         found = ecosystem(where)
         if found is None:
             continue
-        product = Product(found.name, canonical_name(found.name, name))
+        releases = (found.name, *found.others)
         note = "; ".join(part for part in (found.note, severity) if part) or None
         for versions, described in _ranges(entry, found):
-            for module in _modules(title, versions):
+            for release, module in product(releases, _modules(title, versions)):
                 count += 1
                 if count > MOST_STATEMENTS:
                     raise ValueError(f"{identifier} makes more than {MOST_STATEMENTS:,} statements")
                 yield Statement(
-                    product,
+                    Product(release, canonical_name(release, name)),
                     Status.AFFECTED,
                     versions,
                     described=described,
