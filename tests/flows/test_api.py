@@ -346,6 +346,51 @@ def test_findings_come_in_the_published_order_and_explain_themselves(api: TestCl
     assert "1.12.0-1 < 1.12.0-1+deb12u2" in detail["sentence"]
 
 
+def test_a_list_is_counted_once_and_its_pages_repeat_the_figure(api: TestClient) -> None:
+    first = held(api.get("/api/v1/findings?limit=2&severity=high"), findings.Findings)
+    second = held(
+        api.get(f"/api/v1/findings?limit=2&severity=high&cursor={first['next_cursor']}"), findings.Findings
+    )
+
+    assert first["total"] == second["total"] > 2
+    assert not second["total_is_capped"]
+    assert {row["severity"] for row in first["items"] + second["items"]} == {"high"}
+
+
+@pytest.mark.parametrize(
+    "narrowed",
+    [
+        "severity=critical",
+        "severity=high",
+        "severity=medium",
+        "exposure=public",
+        "exposure=unknown",
+        "ransomware=false",
+        "hostname=WEB-",
+        "software=LIBVPX",
+        "software=%25",  # a sign of patterns is a letter like any other
+    ],
+)
+def test_what_the_index_narrows_is_what_the_rows_say(api: TestClient, narrowed: str) -> None:
+    name, _, value = narrowed.partition("=")
+    every = held(api.get("/api/v1/findings"), findings.Findings)["items"]
+    column = {"software": "component_name"}.get(name, name)
+    wanted = [
+        row["id"]
+        for row in every
+        if (
+            value.lower() in row[column]
+            if name in {"hostname", "software"}
+            else str(row[column]).lower() == value
+        )
+    ]
+
+    answer = held(api.get(f"/api/v1/findings?{narrowed}"), findings.Findings)
+
+    assert [row["id"] for row in answer["items"]] == wanted
+    assert answer["total"] == len(wanted)
+
+
 @pytest.mark.parametrize("sort", ["priority", "due", "opened"])
 def test_pages_of_findings_hold_each_once(api: TestClient, sort: str) -> None:
     whole = [row["id"] for row in held(api.get(f"/api/v1/findings?sort={sort}"), findings.Findings)["items"]]

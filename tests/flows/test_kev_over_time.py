@@ -15,6 +15,7 @@ import httpx2
 
 from sentrikat.feeds.registry import feed
 from sentrikat.feeds.transports.http import HttpTransport
+from sentrikat.findings.by_vulnerability import list_concerning
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.vulnerabilities.run import run_feed
@@ -90,6 +91,13 @@ def test_from_one_catalog_to_the_next(
         )[told:]
         assert sorted(events) == [(flaw, 2) for flaw in sorted(group or [always])]
         told += len(events)
+        with database.as_organization(organization) as session:
+            since = clock.now() - timedelta(hours=1)
+            listed, _ = list_concerning(session, organization, became_exploited_after=since)
+        assert [(one.row.name, one.findings, one.assets) for one in listed] == [
+            (one.row.name, 2, 2) for one in listed
+        ]
+        assert {one.row.name for one in listed} == set(group or [always])
         assert rows(database, "select xmin, * from match order by id") == matches
 
     # What became exploited is first in the order, and the due date counts from the catalog's day.

@@ -62,8 +62,11 @@ class Findings(Answer):
 
     items: list[FindingAnswer]
     next_cursor: str | None
-    total: Annotated[int, Field(description=f"Counted up to {COUNT_CAP:,}.")]
-    total_is_capped: Annotated[bool, Field(description="There are more than `total`.")]
+    total: Annotated[
+        int,
+        Field(description=f"Counted with the first page, up to {COUNT_CAP:,}; later pages repeat it."),
+    ]
+    total_is_capped: Annotated[bool, Field(description="There may be more than `total`.")]
 
 
 class StepAnswer(Answer):
@@ -128,13 +131,16 @@ class FindingParams(PageParams):
     due_before: AwareDatetime | None = None
     due_after: AwareDatetime | None = None
     opened_after: AwareDatetime | None = None
+    closed_after: Annotated[
+        AwareDatetime | None, Field(description="Closed since; together with `state` closed or all.")
+    ] = None
     as_of: Annotated[
         AwareDatetime | None, Field(description="What was open at that moment; takes the place of `state`.")
     ] = None
-    sort: Literal["priority", "due", "opened"] = "priority"
+    sort: Literal["priority", "due", "opened", "closed"] = "priority"
 
 
-_SHAPES = {"priority": "ii", "due": "ti", "opened": "ti"}
+_SHAPES = {"priority": "iiii", "due": "tiii", "opened": "tiii", "closed": "tiii"}
 
 
 @router.get("/findings", response_model=Findings)
@@ -158,6 +164,7 @@ def list_all(caller: Reader, session: TenantSession, params: Annotated[FindingPa
             due_before=params.due_before,
             due_after=params.due_after,
             opened_after=params.opened_after,
+            closed_after=params.closed_after,
             hostname=params.hostname,
             as_of=params.as_of,
         ),
@@ -168,7 +175,7 @@ def list_all(caller: Reader, session: TenantSession, params: Annotated[FindingPa
     return page(
         [_finding(row) for row in found.rows],
         encode_cursor(list_name, found.next_cursor),
-        total=min(found.total, COUNT_CAP),
+        total=found.total,
         total_is_capped=found.capped,
     )
 

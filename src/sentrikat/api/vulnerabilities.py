@@ -6,14 +6,14 @@ from datetime import date, datetime
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from sentrikat.api.answers import Answer, json, page
 from sentrikat.api.context import TenantSession, requires
 from sentrikat.api.paging import PageParams, decode_cursor, encode_cursor
 from sentrikat.domain.errors import NotFound
 from sentrikat.domain.permissions import Caller, Permission
-from sentrikat.findings.by_vulnerability import list_concerning
+from sentrikat.findings.by_vulnerability import REACH_CAP, ConcernedRow, list_concerning
 from sentrikat.vulnerabilities.queries import VulnerabilityRow, get_vulnerability
 
 router = APIRouter(prefix="/vulnerabilities", tags=["vulnerabilities"])
@@ -51,8 +51,9 @@ class VulnerabilityAnswer(Answer):
 class ConcernAnswer(VulnerabilityAnswer):
     """A flaw with how far it reaches in the organization."""
 
-    open_findings: int
-    assets: int
+    open_findings: Annotated[int, Field(description=f"Counted up to {REACH_CAP:,}.")]
+    assets: Annotated[int, Field(description="Those of the findings that were counted.")]
+    is_capped: Annotated[bool, Field(description="There are more open findings than were counted.")]
     due_at: datetime | None
 
 
@@ -117,6 +118,10 @@ class VulnerabilityParams(PageParams):
 
     exploited: bool | None = None
     search: Annotated[str | None, Field(max_length=200, description="Part of the name or the title.")] = None
+    became_exploited_after: Annotated[
+        AwareDatetime | None,
+        Field(description="Listed as exploited since then, while findings of the organization were open."),
+    ] = None
 
 
 @router.get("", response_model=Vulnerabilities)
@@ -131,13 +136,11 @@ def list_all(
         caller.organization_id,
         exploited=params.exploited,
         search=params.search,
+        became_exploited_after=params.became_exploited_after,
         cursor=cast("tuple[int, int] | None", decode_cursor("vulnerabilities", params.cursor, "ii")),
         limit=params.limit,
     )
-    items = [
-        {**_vulnerability(one.row), "open_findings": one.findings, "assets": one.assets, "due_at": one.due_at}
-        for one in rows
-    ]
+    items = [{**_vulnerability(one.row), **_reach(one)} for one in rows]
     return page(items, encode_cursor("vulnerabilities", following))
 
 
@@ -161,6 +164,15 @@ def show(
             "facts": found.facts,
         }
     )
+
+
+def _reach(one: ConcernedRow) -> dict[str, Any]:
+    return {
+        "open_findings": min(one.findings, REACH_CAP),
+        "assets": one.assets,
+        "is_capped": one.capped,
+        "due_at": one.due_at,
+    }
 
 
 def _vulnerability(row: VulnerabilityRow) -> dict[str, Any]:

@@ -105,13 +105,22 @@ class Finding(Base):
             "organization_id",
             text("priority DESC"),
             text("id DESC"),
+            postgresql_include=["vulnerability_id", "component_id"],  # so that counts look at no row
             postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index(
+            "ix_finding_open_review",
+            "organization_id",
+            text("priority DESC"),
+            text("id DESC"),
+            postgresql_where=text("closed_at IS NULL AND verdict = 'unknown'"),
         ),
         Index(
             "ix_finding_open_vulnerability",
             "organization_id",
             "vulnerability_id",
             "asset_id",
+            postgresql_include=["due_at"],
             postgresql_where=text("closed_at IS NULL"),
         ),
         # Matches change by component and flaw, whatever the organization; lists look for software.
@@ -119,6 +128,7 @@ class Finding(Base):
             "ix_finding_open_component",
             "component_id",
             "vulnerability_id",
+            postgresql_include=["organization_id"],
             postgresql_where=text("closed_at IS NULL"),
         ),
         Index("ix_finding_organization_id_asset_id", "organization_id", "asset_id"),

@@ -1,13 +1,14 @@
-"""Reads of findings: lists that page by key, and the figures of the overview.
+"""Reads of findings: lists that page by key.
 
-Every statement is bounded: lists by their page, counts by COUNT_CAP, "what to do first" by the findings at the top
-of the order, so that an estate with ten million findings answers like one with ten.
+Every statement is bounded: lists by their page, counts by COUNT_CAP and by how many findings they look at, so that
+an estate with ten million findings answers like one with ten. A list is counted once, with its first page: the
+cursor carries the figure on.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -20,11 +21,19 @@ from sentrikat.findings.facts import versions_of
 
 LARGEST_PAGE = 200
 COUNT_CAP = 10_000
-EXPLOITED_PRIORITY = (
-    1 << 48
-)  # the top bit of the rank (domain.prioritization.order): in a catalog of exploited flaws
+COUNT_LOOKS = 50_000  # findings a count looks at, at most: some 20 ms
+_NAMES_FOUND = 20_000  # components of a name
 
-SORTS = ("priority", "due", "opened")
+# Parts of the rank as `domain.prioritization.order` packs it: what the list's own index can answer.
+EXPLOITED_PRIORITY = 1 << 48  # the top bit: in a catalog of exploited flaws
+_RANSOMWARE_PRIORITY = EXPLOITED_PRIORITY | 1 << 47  # only what is exploited can be
+_EXPOSURE = "(f.priority >> 42) & 3"
+_TENTHS_OF_CVSS = "(f.priority >> 18) & 127"
+_EXPOSURE_RANK = {"public": 2, "unknown": 1, "internal": 0}
+# Tenths of a score that may bear the word: version 2 calls 7.0 to 10.0 high, and 0.0 to 3.9 low.
+_TENTHS = {"none": (0, 0), "low": (0, 39), "medium": (40, 69), "high": (70, 100), "critical": (90, 100)}
+
+SORTS = ("priority", "due", "opened", "closed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ class FindingFilters:
     due_before: datetime | None = None
     due_after: datetime | None = None
     opened_after: datetime | None = None
+    closed_after: datetime | None = None
     hostname: str | None = None
     as_of: datetime | None = None
 
@@ -89,16 +99,12 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list. `total` counts up to COUNT_CAP; one more means "more than that"."""
+    """A page of a list. `total` counts up to COUNT_CAP when the list is begun; `capped`: there may be more."""
 
     rows: tuple[FindingRow, ...]
     next_cursor: tuple[Any, ...] | None
     total: int
-
-    @property
-    def capped(self) -> bool:
-        """Say whether there are more than `COUNT_CAP`."""
-        return self.total > COUNT_CAP
+    capped: bool
 
 
 _COLUMNS = """
@@ -129,7 +135,7 @@ left join lateral (
 # The page's rows first, everything that is shown of them afterwards.
 _LIST = """
 with page as (
-    select f.* from finding f {joins} where {where} order by {order} limit :limit
+    {page}
 )
 select {columns}
 from page f
@@ -143,10 +149,33 @@ left join product p on p.id = r.product_id
 order by {order}
 """
 
+# Found in the index first and read afterwards: what is passed over costs no row of the table.
+_PAGE = """
+select f.* from (
+    select f.id from (select f.* from finding f where {where} order by {order} offset 0) f {joins}
+    where {of_others} order by {order} limit :limit
+) k join finding f on f.id = k.id
+"""
+
+_COUNT = "select count(*) from (select from finding f where {where} limit :cap) t"
+
+# As many findings as it may look at, brought together by what they point to, which is then asked for once each.
+_COUNT_BY_OTHERS = """
+select coalesce(sum(f.findings) filter (where {of_others}), 0)::bigint as found,
+    coalesce(sum(f.findings), 0)::bigint as looked
+from (
+    select {keys}, count(*) as findings from (select {keys} from finding f where {where} limit :looks) f
+    group by {keys}
+) f {joins}
+"""
+
+_NAMED = text("select id from component where lower(name) like :name escape '!' limit :limit")
+
 _ORDERS = {
     "priority": ("f.priority desc, f.id desc", "(f.priority, f.id) < (:after_value, :after_id)"),
     "due": ("f.due_at, f.id", "(f.due_at, f.id) > (:after_value, :after_id)"),
     "opened": ("f.opened_at desc, f.id desc", "(f.opened_at, f.id) < (:after_value, :after_id)"),
+    "closed": ("f.closed_at desc, f.id desc", "(f.closed_at, f.id) < (:after_value, :after_id)"),
 }
 
 
@@ -165,27 +194,38 @@ def list_findings(
         )
     limit = max(1, min(limit, LARGEST_PAGE))
     order, after = _ORDERS[sort]
-    joins, where, values = _narrowed(organization_id, filters, sort)
-    total = session.scalar(
-        text(f"select count(*) from (select from finding f {joins} where {where} limit :cap) t"),  # noqa: S608
-        {**values, "cap": COUNT_CAP + 1},
-    )
-    if cursor is not None:
-        where = f"{where} and {after}"
-        values = {**values, "after_value": cursor[0], "after_id": cursor[1]}
+    narrowed = _narrowed(session, organization_id, filters, sort)
+    if cursor is None:
+        total, capped = _count(session, narrowed)
+    else:
+        after_value, after_id, total, capped = cursor
+        narrowed.where.append(after)
+        narrowed.values |= {"after_value": after_value, "after_id": after_id}
     rows = session.execute(
         text(
-            _LIST.format(joins=joins, where=where, order=order, columns=_COLUMNS, install=INSTALL_OF_FINDING)
+            _LIST.format(
+                page=_PAGE.format(
+                    where=narrowed.own, joins=narrowed.joins, of_others=narrowed.of_others, order=order
+                ),
+                order=order,
+                columns=_COLUMNS,
+                install=INSTALL_OF_FINDING,
+            )
         ),
-        {**values, "limit": limit + 1},
+        {**narrowed.values, "limit": limit + 1},
     ).all()
     shown = tuple(_row(row) for row in rows[:limit])
     following = None
     if len(rows) > limit:
         last = shown[-1]
-        value = {"priority": last.priority, "due": last.due_at, "opened": last.opened_at}[sort]
-        following = (value, last.id)
-    return Page(shown, following, total or 0)
+        value = {
+            "priority": last.priority,
+            "due": last.due_at,
+            "opened": last.opened_at,
+            "closed": last.closed_at,
+        }[sort]
+        following = (value, last.id, total, int(capped))
+    return Page(shown, following, total, bool(capped))
 
 
 def get_finding(session: Session, organization_id: int, finding_id: int) -> FindingRow | None:
@@ -193,22 +233,67 @@ def get_finding(session: Session, organization_id: int, finding_id: int) -> Find
     rows = session.execute(
         text(
             _LIST.format(
-                joins="",
-                where="f.organization_id = :organization_id and f.id = :id",
+                page="select f.* from finding f where f.organization_id = :organization_id and f.id = :id",
                 order="f.id",
                 columns=_COLUMNS,
                 install=INSTALL_OF_FINDING,
             )
         ),
-        {"organization_id": organization_id, "id": finding_id, "limit": 1},
+        {"organization_id": organization_id, "id": finding_id},
     ).all()
     return _row(rows[0]) if rows else None
 
 
-def _narrowed(organization_id: int, filters: FindingFilters, sort: str) -> tuple[str, str, dict[str, Any]]:
+@dataclass(slots=True)
+class _Narrowed:
+    """Conditions on a finding's own row, and on what it points to."""
+
+    where: list[str]
+    values: dict[str, Any]
+    of_flaw: list[str] = field(default_factory=list)
+    of_asset: list[str] = field(default_factory=list)
+
+    @property
+    def own(self) -> str:
+        """Give the conditions on the finding's row."""
+        return " and ".join(self.where)
+
+    @property
+    def of_others(self) -> str:
+        """Give the conditions on the rows it points to."""
+        return " and ".join([*self.of_flaw, *self.of_asset]) or "true"
+
+    @property
+    def joins(self) -> str:
+        """Give the joins that these need."""
+        flaw = ["join vulnerability v on v.id = f.vulnerability_id"] if self.of_flaw else []
+        asset = ["join asset a on a.id = f.asset_id"] if self.of_asset else []
+        return " ".join([*flaw, *asset])
+
+    @property
+    def keys(self) -> str:
+        """Give the columns they join by."""
+        return ", ".join(["f.vulnerability_id"] * bool(self.of_flaw) + ["f.asset_id"] * bool(self.of_asset))
+
+
+def _count(session: Session, narrowed: _Narrowed) -> tuple[int, bool]:
+    """Count up to the cap; whether there may be more."""
+    if not narrowed.joins:
+        statement = _COUNT.format(where=narrowed.own)
+        total: int = session.execute(text(statement), {**narrowed.values, "cap": COUNT_CAP + 1}).scalar_one()
+        return min(total, COUNT_CAP), total > COUNT_CAP
+    statement = _COUNT_BY_OTHERS.format(
+        where=narrowed.own, joins=narrowed.joins, of_others=narrowed.of_others, keys=narrowed.keys
+    )
+    row = session.execute(text(statement), {**narrowed.values, "looks": COUNT_LOOKS}).one()
+    return min(row.found, COUNT_CAP), row.found > COUNT_CAP or row.looked == COUNT_LOOKS
+
+
+def _narrowed(session: Session, organization_id: int, filters: FindingFilters, sort: str) -> _Narrowed:
     where = ["f.organization_id = :organization_id"]
     values: dict[str, Any] = {"organization_id": organization_id}
-    joins: list[str] = []
+    found = _Narrowed(where, values)
+    is_open = filters.as_of is None and filters.state == "open"
     if filters.as_of is not None:
         where.append("f.opened_at <= :as_of and (f.closed_at is null or f.closed_at > :as_of)")
         values["as_of"] = filters.as_of
@@ -216,36 +301,19 @@ def _narrowed(organization_id: int, filters: FindingFilters, sort: str) -> tuple
         where.append("f.closed_at is null")
     elif filters.state == "closed":
         where.append("f.closed_at is not null")
-    if sort == "due":
-        where.append("f.due_at is not null")
+    if sort in {"due", "closed"}:
+        where.append(f"f.{sort}_at is not null")
     if filters.exploited is not None:
         # The rank's top bit says it, so the list's own index finds them.
         where.append(f"f.priority {'>=' if filters.exploited else '<'} {EXPLOITED_PRIORITY}")
-    if (filters.severity, filters.ransomware, filters.exploit_public) != (None, None, None):
-        joins.append("join vulnerability v on v.id = f.vulnerability_id")
-    if filters.severity is not None:
-        where.append("v.severity = :severity")
-        values["severity"] = filters.severity
-    if filters.ransomware is not None:
-        where.append("v.ransomware = :ransomware")
-        values["ransomware"] = filters.ransomware
-    if filters.exploit_public is not None:
-        where.append("v.exploit_public = :exploit_public")
-        values["exploit_public"] = filters.exploit_public
-    if filters.exposure is not None or filters.hostname is not None:
-        joins.append("join asset a on a.id = f.asset_id")
-    if filters.exposure is not None:
-        where.append("a.exposure = :exposure")
-        values["exposure"] = filters.exposure
-    if filters.hostname is not None:
-        where.append("strpos(lower(a.hostname), lower(:hostname)) > 0")
-        values["hostname"] = filters.hostname
+    _narrow_by_flaw(found, filters, is_open=is_open)
+    _narrow_by_asset(found, filters, is_open=is_open)
     if filters.software is not None:
-        where.append(
-            "f.component_id = any(array(select id from component"
-            " where strpos(lower(name), lower(:software)) > 0 limit 20000))"
-        )
-        values["software"] = filters.software
+        # Looked up before, so that the planner knows how many there are: for few it goes by them, for many by rank.
+        where.append("f.component_id = any(cast(:components as bigint[]))")
+        values["components"] = session.scalars(
+            _NAMED, {"name": _part(filters.software), "limit": _NAMES_FOUND}
+        ).all()
     if filters.vulnerability is not None:
         where.append("f.vulnerability_id = (select id from vulnerability where name = :vulnerability)")
         values["vulnerability"] = filters.vulnerability
@@ -257,11 +325,48 @@ def _narrowed(organization_id: int, filters: FindingFilters, sort: str) -> tuple
         ("due_before", "f.due_at < :due_before", filters.due_before),
         ("due_after", "f.due_at >= :due_after", filters.due_after),
         ("opened_after", "f.opened_at >= :opened_after", filters.opened_after),
+        ("closed_after", "f.closed_at >= :closed_after", filters.closed_after),
     ):
         if moment is not None:
             where.append(condition)
             values[name] = moment
-    return " ".join(joins), " and ".join(where), values
+    return found
+
+
+def _narrow_by_flaw(found: _Narrowed, filters: FindingFilters, *, is_open: bool) -> None:
+    """Narrow by severity and ransomware; an open finding's rank says them, or nearly."""
+    if filters.severity is not None:
+        if is_open:
+            low, high = _TENTHS[filters.severity]
+            found.where.append(f"{_TENTHS_OF_CVSS} between {low} and {high}")
+        found.of_flaw.append("v.severity = :severity")
+        found.values["severity"] = filters.severity
+    if filters.ransomware is not None and is_open:
+        found.where.append(f"f.priority {'>=' if filters.ransomware else '<'} {_RANSOMWARE_PRIORITY}")
+    elif filters.ransomware is not None:
+        found.of_flaw.append("v.ransomware = :ransomware")
+        found.values["ransomware"] = filters.ransomware
+    if filters.exploit_public is not None:
+        found.of_flaw.append("v.exploit_public = :exploit_public")
+        found.values["exploit_public"] = filters.exploit_public
+
+
+def _narrow_by_asset(found: _Narrowed, filters: FindingFilters, *, is_open: bool) -> None:
+    """Narrow by exposure and host name."""
+    if filters.exposure in _EXPOSURE_RANK and is_open:
+        found.where.append(f"{_EXPOSURE} = {_EXPOSURE_RANK[filters.exposure]}")
+    elif filters.exposure is not None:
+        found.of_asset.append("a.exposure = :exposure")
+        found.values["exposure"] = filters.exposure
+    if filters.hostname is not None:
+        found.of_asset.append("lower(a.hostname) like :hostname escape '!'")
+        found.values["hostname"] = _part(filters.hostname)
+
+
+def _part(words: str) -> str:
+    """Give the pattern of a name that holds these words."""
+    plain = words.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return f"%{plain}%"
 
 
 def _row(row: Row[Any]) -> FindingRow:
@@ -294,122 +399,3 @@ def _sentence(row: Row[Any]) -> str:
     )
     comparison = f"; {row.component_version} < {row.fixed}" if row.fixed and row.verdict == "affected" else ""
     return f"{start}; {said}{comparison}."
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """One thing to do: update a piece of software, and what that closes."""
-
-    what: str
-    kind: str
-    version: str | None
-    assets: int
-    closes: int
-    exploited: int
-    due_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """The figures of the overview; those marked * count up to COUNT_CAP."""
-
-    assets: int
-    silent_assets: int
-    exploited_open: int  # vulnerabilities known to be exploited
-    exploited_assets: int
-    exploited_findings: int
-    due_this_week: int  # *
-    overdue: int  # *
-    findings_open: int  # *
-    to_review: int  # *
-    unidentified_components: int  # *
-    opened_since: int  # *
-    closed_since: int  # *
-    became_exploited_since: int
-    fixes: tuple[Fix, ...]
-
-
-SILENT_AFTER = timedelta(days=2)  # agents report daily; two missed reports are no accident
-_FIXES_FROM = 20_000  # findings at the top of the order that are grouped into fixes
-
-_FIGURES = """
-select
-  (select count(*) from asset where organization_id = :organization_id and retired_at is null) as assets,
-  (select count(*) from asset where organization_id = :organization_id and retired_at is null
-     and last_report_at < :silent_before) as silent_assets,
-  (select count(distinct vulnerability_id) from finding
-   where organization_id = :organization_id and closed_at is null and priority >= :exploited) as exploited_open,
-  (select count(distinct asset_id) from finding
-   where organization_id = :organization_id and closed_at is null and priority >= :exploited) as exploited_assets,
-  (select count(*) from finding
-   where organization_id = :organization_id and closed_at is null and priority >= :exploited)
-     as exploited_findings,
-  (select count(*) from (select from finding where organization_id = :organization_id and closed_at is null
-     and due_at >= :now and due_at < :week_end limit :cap) t) as due_this_week,
-  (select count(*) from (select from finding where organization_id = :organization_id and closed_at is null
-     and due_at < :now limit :cap) t) as overdue,
-  (select count(*) from (select from finding where organization_id = :organization_id and closed_at is null
-     limit :cap) t) as findings_open,
-  (select count(*) from (select from finding where organization_id = :organization_id and closed_at is null
-     and verdict = 'unknown' limit :cap) t) as to_review,
-  (select count(*) from (select from install i join component c on c.id = i.component_id
-     where i.organization_id = :organization_id and i.removed_at is null
-       and c.identified in ('unidentified', 'no_version', 'unsupported') limit :cap) t)
-     as unidentified_components,
-  (select count(*) from (select from finding where organization_id = :organization_id
-     and opened_at >= :since limit :cap) t) as opened_since,
-  (select count(*) from (select from finding where organization_id = :organization_id
-     and closed_at >= :since limit :cap) t) as closed_since,
-  (select count(distinct vulnerability_id) from event where organization_id = :organization_id
-     and kind = 'became_exploited' and at >= :since) as became_exploited_since
-"""
-
-_FIXES = """
-with top as (
-    select f.asset_id, f.component_id, f.match_id, f.priority, f.due_at from finding f
-    where f.organization_id = :organization_id and f.closed_at is null and f.verdict = 'affected'
-    order by f.priority desc, f.id desc limit :top
-)
-select c.name as what, c.kind, count(distinct t.asset_id) as assets, count(*) as closes,
-    count(*) filter (where t.priority >= :exploited) as exploited, min(t.due_at) as due_at,
-    (array_agg(r.fixed order by r.hi desc nulls last) filter (where r.fixed is not null))[1] as version
-from top t
-join component c on c.id = t.component_id
-left join match m on m.id = t.match_id
-left join affected_range r on r.id = m.range_id
-group by c.name, c.kind, c.namespace
-order by max(t.priority) desc, count(*) desc, c.name
-limit :fixes
-"""
-
-
-def overview(
-    session: Session, organization_id: int, now: datetime, since: datetime | None = None
-) -> Overview:
-    """Give the figures that answer: what is exploited here, what is due, what changed since `since`."""
-    values = {
-        "organization_id": organization_id,
-        "now": now,
-        "week_end": now + timedelta(days=7),
-        "silent_before": now - SILENT_AFTER,
-        "since": since or now - timedelta(days=7),
-        "exploited": EXPLOITED_PRIORITY,
-        "cap": COUNT_CAP + 1,
-    }
-    figures = session.execute(text(_FIGURES), values).one()
-    fixes = session.execute(
-        text(_FIXES),
-        {
-            "organization_id": organization_id,
-            "exploited": EXPLOITED_PRIORITY,
-            "top": _FIXES_FROM,
-            "fixes": 8,
-        },
-    )
-    return Overview(
-        **figures._asdict(),
-        fixes=tuple(
-            Fix(row.what, row.kind, row.version, row.assets, row.closes, row.exploited, row.due_at)
-            for row in fixes
-        ),
-    )

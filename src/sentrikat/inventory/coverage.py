@@ -16,7 +16,7 @@ from sentrikat.inventory.queries import AssetPage, AssetRow, page_size
 
 SILENT_AFTER = timedelta(days=2)  # agents report daily; two missed reports are no accident
 NOT_JUDGED = ("unidentified", "no_version", "unsupported")
-COUNT_CAP = 10_000
+COUNT_CAP = 1_000  # every page counts up to here
 
 
 @dataclass(frozen=True, slots=True)

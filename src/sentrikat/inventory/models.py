@@ -23,6 +23,7 @@ from sqlalchemy import (
     LargeBinary,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
@@ -44,7 +45,21 @@ class Component(Base):
     """
 
     __tablename__ = "component"
-    __table_args__ = (Index("ix_component_kind_namespace_name", "kind", "namespace", "name"),)
+    __table_args__ = (
+        Index("ix_component_kind_namespace_name", "kind", "namespace", "name"),
+        Index(
+            "ix_component_name_trigrams",
+            literal_column("lower(name)").label("lower_name"),
+            postgresql_using="gin",
+            postgresql_ops={"lower_name": "gin_trgm_ops"},
+        ),
+        Index(
+            "ix_component_not_judged",
+            "name",
+            "id",
+            postgresql_where=text("identified IN ('unidentified', 'no_version', 'unsupported')"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     identity: Mapped[bytes] = mapped_column(LargeBinary, unique=True)  # digest of the fields below

@@ -118,7 +118,7 @@ def show(
         saved=saved,
         silent=asset.last_report_at < now - SILENT_AFTER,
         findings=findings.rows,
-        findings_total=f"more than {COUNT_CAP:,}" if findings.capped else f"{findings.total:,}",
+        findings_total=f"more than {findings.total:,}" if findings.capped else f"{findings.total:,}",
         findings_count=findings.total,
         # What could not be judged stands first: it is what the rest of the page cannot speak for.
         software=sorted(page.software, key=lambda row: row.identified == "identified"),

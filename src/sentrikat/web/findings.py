@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sentrikat.domain.errors import NotFound
 from sentrikat.domain.permissions import Permission
 from sentrikat.findings.explain import explain_finding
-from sentrikat.findings.queries import COUNT_CAP, SORTS, get_finding, list_findings
+from sentrikat.findings.queries import SORTS, get_finding, list_findings
 from sentrikat.identity.access import Visit
 from sentrikat.web import cursors
 from sentrikat.web.context import Now, TenantSession, requires
@@ -33,7 +33,7 @@ VIEWS: tuple[tuple[str, str], ...] = (
     ("New this week", "opened:<7d"),
     ("Closed", "state:closed"),
 )
-_SHAPES = {"priority": "ii", "due": "ti", "opened": "ti"}
+_SHAPES = {"priority": "iiii", "due": "tiii", "opened": "tiii", "closed": "tiii"}
 
 
 @router.get("")
@@ -68,7 +68,7 @@ def show_list(
         sort=sort,
         problems=asked.problems,
         rows=page.rows,
-        total=f"more than {COUNT_CAP:,}" if page.capped else f"{page.total:,}",
+        total=f"more than {page.total:,}" if page.capped else f"{page.total:,}",
         count=page.total,
         next_cursor=cursors.write(page.next_cursor),
         after=after,

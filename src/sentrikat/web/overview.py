@@ -10,7 +10,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 
 from sentrikat.domain.permissions import Permission
-from sentrikat.findings.queries import COUNT_CAP, overview
+from sentrikat.findings.overview import overview
+from sentrikat.findings.queries import COUNT_CAP
 from sentrikat.identity.access import Visit
 from sentrikat.inventory.queries import count_assets
 from sentrikat.vulnerabilities.freshness import feed_statuses

@@ -43,6 +43,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("cve:CVE-2026-1234", "one vulnerability"),
     ("verdict:review", "where a source names no versions"),
     ("opened:<7d", "opened within seven days, or since a day: opened:2026-06-01"),
+    ("closed:<7d", "closed within seven days, or since a day: closed:2026-06-01"),
     ("state:all", "open, closed or all"),
 )
 
@@ -126,6 +127,12 @@ def _opened(filters: FindingFilters, value: str, zone: ZoneInfo, now: datetime) 
     return replace(filters, opened_after=_start_of(value.lstrip(">"), zone))
 
 
+def _closed(filters: FindingFilters, value: str, zone: ZoneInfo, now: datetime) -> FindingFilters:
+    days = _DAYS.fullmatch(value)
+    since = now - timedelta(days=int(days[1])) if days else _start_of(value.lstrip(">"), zone)
+    return replace(filters, state="closed", closed_after=since)
+
+
 def _start_of(value: str, zone: ZoneInfo) -> datetime:
     try:
         if "T" in value:
@@ -156,4 +163,5 @@ _KEYS: dict[str, _Reader] = {
     "verdict": _verdict,
     "due": _due,
     "opened": _opened,
+    "closed": _closed,
 }

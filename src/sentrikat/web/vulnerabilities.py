@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Query, Request, Response
 
-from sentrikat.domain.errors import NotFound
+from sentrikat.domain.errors import InvalidInput, NotFound
 from sentrikat.domain.permissions import Permission
-from sentrikat.findings.by_vulnerability import list_concerning
+from sentrikat.findings.by_vulnerability import REACH_CAP, list_concerning
 from sentrikat.findings.explain import explain
-from sentrikat.findings.queries import COUNT_CAP, FindingFilters, list_findings
+from sentrikat.findings.queries import FindingFilters, list_findings
 from sentrikat.identity.access import Visit
 from sentrikat.inventory.queries import list_assets
 from sentrikat.vulnerabilities.queries import get_vulnerability
@@ -34,14 +35,17 @@ def show_list(
     now: Now,
     exploited: Literal["", "yes", "no"] = "",
     search: Annotated[str, Query(max_length=200)] = "",
+    became: Annotated[str, Query(max_length=40)] = "",
     after: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
     """List the vulnerabilities that open findings are about."""
+    became_after = _moment(became)
     rows, following = list_concerning(
         session,
         visit.caller.organization_id,
         exploited={"": None, "yes": True, "no": False}[exploited],
         search=search.replace("\x00", "").strip() or None,
+        became_exploited_after=became_after,
         cursor=cast("tuple[int, int] | None", cursors.read(after, "ii")),
         limit=ROWS,
     )
@@ -56,6 +60,9 @@ def show_list(
         after=after,
         exploited=exploited,
         search=search,
+        became=became,
+        became_after=became_after,
+        reach_cap=REACH_CAP,
     )
 
 
@@ -90,9 +97,20 @@ def show(
         found=found,
         row=found.row,
         findings=page.rows,
-        total=f"more than {COUNT_CAP:,}" if page.capped else f"{page.total:,}",
+        total=f"more than {page.total:,}" if page.capped else f"{page.total:,}",
         count=page.total,
         asset=hostname,
         asked=asked,
         answers=explain(session, organization_id, asked.id, found.row.name) if asked is not None else [],
     )
+
+
+def _moment(text: str) -> datetime | None:
+    """Read the moment of a link of ours; InvalidInput for what is none."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"“{text}” is not a moment.", fields={"became": "a moment in ISO 8601"}) from error
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
