@@ -80,7 +80,7 @@ def _identify_again(session: Session) -> list[int]:
     rows = session.execute(
         text(
             "select id, kind, namespace, name, version, source_name, source_version, vendor, module, bundle_id,"
-            " cpe, purl from component where kind <> all(cast(:packages as text[]))"
+            " cpe, purl, arch from component where kind <> all(cast(:packages as text[]))"
             " or (kind = 'maven' and position(':' in name) = 0) order by id"
         ),
         {"packages": sorted(DISTRIBUTION_KINDS | LANGUAGE_KINDS)},

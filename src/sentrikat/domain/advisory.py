@@ -31,6 +31,8 @@ class Product:
     `cpe:a`         vendor:product as they stand in the CPE 2.3 formatted string, escapes kept,
                     lower case; also cpe:o, cpe:h
     `cve5`          vendor:product in free words of a CVE record, lower case
+    `msrc`          Microsoft's own product title, one per release, edition and architecture, lower case
+    `update`        an update a vendor offers, such as kb5034122: only conditions name it
     """
 
     ecosystem: str
@@ -127,11 +129,32 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class VendorUpdate:
+    """An update a vendor offers for one of its products.
+
+    `name`             as people call it: KB5034122
+    `kind`             in the vendor's words: Security Only, Monthly Rollup, Servicing Stack Update
+    `fixed_build`      the version the product has once it is installed
+    `supersedes`       updates it makes needless, as this source names them: never the whole chain
+    `vulnerabilities`  what it repairs in this product; CVE ids
+    """
+
+    name: str
+    product: Product
+    kind: str | None = None
+    released: date | None = None
+    fixed_build: str | None = None
+    supersedes: tuple[str, ...] = ()
+    vulnerabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Advisory:
     """One record of one source about one or more flaws.
 
     `vulnerabilities`  the ids the statements are about: CVE ids where the record names them, else its
                        own id. A distribution advisory that repairs many CVEs names all of them here.
+                       Empty where a record is about updates only.
     `aliases`          other ids of the *same* flaw, as the record asserts (never `related`)
     `rejected`         the id was withdrawn as not being a vulnerability
     """
@@ -150,6 +173,7 @@ class Advisory:
     scores: tuple[Score, ...] = ()
     weaknesses: tuple[str, ...] = ()  # CWE-79
     references: tuple[str, ...] = ()
+    updates: tuple[VendorUpdate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

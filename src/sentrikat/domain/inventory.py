@@ -85,10 +85,11 @@ class Component:
     bundle_id: str | None = None
     cpe: str | None = None
     purl: str | None = None
+    arch: str | None = None
 
     def identity(self) -> bytes:
         """Digest that is equal for equal components, 16 bytes."""
-        parts = (
+        parts: tuple[str | None, ...] = (
             self.kind,
             self.namespace,
             self.name,
@@ -101,6 +102,8 @@ class Component:
             self.cpe,
             self.purl,
         )
+        if self.arch is not None:
+            parts += (self.arch,)
         # None and "" differ: an unknown vendor is not an empty one.
         text = "\x1f".join("\x00" if part is None else part for part in parts)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
@@ -313,6 +316,8 @@ def operating_system_component(os: OperatingSystem) -> Component | None:
         version=os.version,
         vendor=os.edition,
         cpe=os.cpe,
+        # Microsoft's products are made for one architecture each; elsewhere packages are what is judged.
+        arch=os.arch if os.family == "windows" else None,
     )
 
 

@@ -15,6 +15,7 @@ from sentrikat.feeds import (
     exploitdb,
     kev,
     metasploit,
+    msrc,
     nvd,
     nvd_cpe,
     osv,
@@ -23,6 +24,7 @@ from sentrikat.feeds import (
     redhat_data,
     ubuntu,
     vulnrichment,
+    wesng,
 )
 from sentrikat.feeds.adapter import Feed
 
@@ -51,6 +53,8 @@ FEEDS: tuple[Feed, ...] = tuple(
         metasploit,
         vulnrichment,
         overrides,
+        msrc,
+        wesng,
         nvd,
         debian,
         ubuntu,

@@ -27,7 +27,7 @@ def identify(session: Session, component_ids: Sequence[int], index: TitleIndex |
     rows = session.execute(
         text(
             "select id, kind, namespace, name, version, source_name, source_version, vendor, module, bundle_id,"
-            " cpe, purl from component where id = any(cast(:ids as bigint[])) order by id"
+            " cpe, purl, arch from component where id = any(cast(:ids as bigint[])) order by id"
         ),
         {"ids": list(component_ids)},
     ).all()

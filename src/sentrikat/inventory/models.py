@@ -74,6 +74,7 @@ class Component(Base):
     bundle_id: Mapped[str | None] = mapped_column(Text)
     cpe: Mapped[str | None] = mapped_column(Text)
     purl: Mapped[str | None] = mapped_column(Text)
+    arch: Mapped[str | None] = mapped_column(Text)  # of an operating system; packages are one for all
     identified: Mapped[str] = mapped_column(Text, server_default="pending")
     # pending | identified | unidentified | no_version | unsupported
 
@@ -127,7 +128,10 @@ class Asset(Base):
     last_collected_at: Mapped[datetime | None] = mapped_column(Moment)
     inventory_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
     retired_at: Mapped[datetime | None] = mapped_column(Moment)
-    updates: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    updates: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))  # as reported
+    # What is in effect of them: installed, superseded by what is installed, or part of the system's build. Derived
+    # from the line above and from `vendor_update`, refreshed when either moves (inventory.updates).
+    held_updates: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
 
 
 class Install(Base):

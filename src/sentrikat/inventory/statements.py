@@ -72,6 +72,7 @@ COMPONENT_FIELDS = (
     "bundle_id",
     "cpe",
     "purl",
+    "arch",
 )
 NAMED = ", ".join(COMPONENT_FIELDS)
 # Rows go in by their identity, so that two reports with the same new software lock them in one order.

@@ -23,6 +23,7 @@ from sentrikat.vulnerabilities.aliases import file_aliases
 from sentrikat.vulnerabilities.enrichments import merge_enrichments
 from sentrikat.vulnerabilities.names import merge_names
 from sentrikat.vulnerabilities.staging import Staging
+from sentrikat.vulnerabilities.updates import merge_updates
 
 # Whose words describe a flaw: the lowest rank that has any.
 SUMMARY_RANK = {"nvd": 0, "vulnrichment": 1, "osv": 2, "debian": 3, "kev": 4}
@@ -58,6 +59,7 @@ select distinct ecosystem, name from (
     union all select ecosystem, name from staged_term
     union all select ecosystem, name from staged_name
     union all select replacement_ecosystem, replacement from staged_name where replacement is not null
+    union all select ecosystem, product from staged_update
 ) as named
 where not exists (select from product p where p.ecosystem = named.ecosystem and p.name = named.name)
 on conflict (ecosystem, name) do nothing
@@ -250,6 +252,7 @@ class Merged:
     changed_statements: int
     changed_enrichments: int
     changed_names: int = 0
+    changed_updates: int = 0
 
 
 def create_change_tables(session: Session) -> None:
@@ -311,6 +314,7 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
     run(_PREFERRED_SCORES)
     if staging.has_enrichment:
         merge_enrichments(session, staging.source, complete=complete, now=now)
+    changed_updates = merge_updates(session, staging, now=now)
     changed_names = merge_names(session, staging.source) if staging.has_names else 0
     if statements > _ANALYZED_ABOVE:
         for table in ("affected_range", "vulnerability", "product", "advisory", "condition_term"):
@@ -328,4 +332,5 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
         )
         or 0,
         changed_names=changed_names,
+        changed_updates=changed_updates,
     )

@@ -299,6 +299,37 @@ class AffectedRange(Base):
     valid_to: Mapped[datetime | None] = mapped_column(Moment)
 
 
+class VendorUpdate(Base):
+    """An update a vendor offers for one product, as one record of a source says it.
+
+    What it supersedes is what this record names; `domain.matching.supersedence` follows the chain over all sources.
+    """
+
+    __tablename__ = "vendor_update"
+    __table_args__ = (
+        Index(
+            "ix_vendor_update_current_product",
+            "product_id",
+            postgresql_where=text("valid_to IS NULL"),
+        ),
+        Index("ix_vendor_update_advisory_id", "advisory_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    advisory_id: Mapped[int] = mapped_column(BigInteger)
+    source: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)  # KB5034122
+    product_id: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str | None] = mapped_column(Text)  # in the vendor's words: Security Only, Monthly Rollup ...
+    released: Mapped[date | None] = mapped_column(Date)
+    fixed_build: Mapped[str | None] = mapped_column(Text)
+    supersedes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    vulnerabilities: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    valid_from: Mapped[datetime] = mapped_column(Moment)
+    valid_to: Mapped[datetime | None] = mapped_column(Moment)
+
+
 class Pace(Base):
     """When the next request to an upstream is allowed; shared by all processes."""
 

@@ -26,6 +26,7 @@ from sentrikat.domain.advisory import (
     SameFlaw,
     Statement,
     Status,
+    VendorUpdate,
 )
 from sentrikat.domain.errors import InvalidVersion
 from sentrikat.domain.matching.claim import Strength
@@ -67,6 +68,10 @@ create temporary table staged_name (
     ecosystem text, name text, vendor text, title text, end_of_life date, target_software text[], live boolean,
     replacement_ecosystem text, replacement text
 ) on commit drop;
+create temporary table staged_update (
+    external_id text, name text, ecosystem text, product text, kind text, released date, fixed_build text,
+    supersedes text[], vulnerabilities text[], digest bytea
+) on commit drop;
 create temporary table seen (external_id text) on commit drop;
 """
 
@@ -84,6 +89,7 @@ _COLUMNS = {
     "staged_enrichment": "vulnerability kind fact",
     "staged_name": "ecosystem name vendor title end_of_life target_software live replacement_ecosystem"
     " replacement",
+    "staged_update": "external_id name ecosystem product kind released fixed_build supersedes vulnerabilities digest",
     "seen": "external_id",
 }
 
@@ -100,6 +106,7 @@ class Staging:
     has_enrichment: bool = False
     has_advisory: bool = False
     has_names: bool = False
+    has_updates: bool = False
     _rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     _staged: dict[str, datetime | None] = field(default_factory=dict)  # id: modified
     _again: dict[str, Advisory] = field(default_factory=dict)
@@ -144,7 +151,13 @@ class Staging:
         again, self._again = self._again, {}
         if not again:
             return
-        for table in ("staged_advisory", "staged_vulnerability", "staged_score", "staged_statement"):
+        for table in (
+            "staged_advisory",
+            "staged_vulnerability",
+            "staged_score",
+            "staged_statement",
+            "staged_update",
+        ):
             self.session.execute(
                 text(f"delete from {table} where external_id = any(:ids)"),  # noqa: S608
                 {"ids": list(again)},
@@ -212,6 +225,8 @@ class Staging:
                 )
         if withdrawn or advisory.rejected:
             return
+        for update in advisory.updates:
+            self._update(advisory.id, update)
         rows = self._rows["staged_statement"]
         seen: set[bytes] = set()
         for statement in advisory.statements:
@@ -273,6 +288,21 @@ class Staging:
             condition,
         )
         return (*fields, hashlib.blake2b(repr(fields).encode(), digest_size=16).digest())
+
+    def _update(self, advisory_id: str, update: VendorUpdate) -> None:
+        self.has_updates = True
+        fields = (
+            update.name,
+            update.product.ecosystem,
+            update.product.name,
+            _storable(update.kind),
+            update.released,
+            _storable(update.fixed_build),
+            list(update.supersedes),
+            list(update.vulnerabilities),
+        )
+        digest = hashlib.blake2b(repr(fields).encode(), digest_size=16).digest()
+        self._rows["staged_update"].append((advisory_id, *fields, digest))
 
     def _target(self, target: tuple[tuple[str, str], ...]) -> bytes:
         attributes = orjson.dumps(target)

@@ -39,6 +39,16 @@ def zipped(records: Iterable[bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def wesng_archive(rows: bytes) -> bytes:
+    """Give rows as the archive WES-NG publishes, its own service packs and version beside them."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("Custom_20190321.csv", rows.splitlines(keepends=True)[0])
+        archive.writestr("CVEs_20310110.csv", rows)
+        archive.writestr("Version_0.94.txt", b"0.94")
+    return buffer.getvalue()
+
+
 def advisories(parse: Parse, found: Document) -> list[Advisory]:
     """Parse a document of which every record must be a good Advisory."""
     records = list(parse(found))

@@ -24,7 +24,7 @@ from sentrikat.feeds import registry
 from sentrikat.feeds.adapter import Document, Feed, FeedState, FetchOptions, Quarantined
 from sentrikat.feeds.transports.file import url_for
 from sentrikat.feeds.transports.memory import DictTransport, document
-from tests.unit.feeds.samples import SAMPLES, sample, tarred, zipped
+from tests.unit.feeds.samples import SAMPLES, sample, tarred, wesng_archive, zipped
 
 OSV = [path.read_bytes() for path in sorted((SAMPLES / "osv").glob("*.json"))]
 CVE5 = [path.read_bytes() for path in sorted((SAMPLES / "cve5").glob("*.json"))]
@@ -40,6 +40,7 @@ JSON = {
     "osv": OSV,
     "vulnrichment": CVE5,
     "overrides": OVERRIDES,
+    "msrc": [sample("msrc/2031-Jan.json"), sample("msrc/msrc_cve-2031-0001.json")],
     "euvd": [sample("euvd/search.json")],
     "metasploit": [sample("metasploit/modules_metadata_base.json")],
     "redhat": [sample("redhat/cve-2026-10001.json")],
@@ -57,6 +58,8 @@ BYTES = {
     "epss": sample("epss/epss_scores-2026-06-07.csv"),
     "vulnrichment": zipped(CVE5),
     "overrides": zipped(OVERRIDES),
+    "msrc": sample("msrc/2031-Jan.xml"),
+    "wesng": wesng_archive(sample("wesng/CVEs_20310110.csv")),
     "euvd": JSON["euvd"][0],
     "metasploit": gzip.compress(JSON["metasploit"][0]),
     "exploitdb": sample("exploitdb/files_exploits.csv"),
@@ -95,7 +98,7 @@ def parsed(feed: Feed, found: Document) -> None:
             assert isinstance(record, Advisory | Enrichment | CatalogueEntry | SameFlaw | Quarantined)
             if isinstance(record, Advisory):
                 assert isinstance(record.id, str)
-                assert record.vulnerabilities
+                assert record.vulnerabilities or not record.statements
                 for statement in record.statements:
                     assert isinstance(statement.product.name, str)
                     assert isinstance(statement.versions, VersionRange)

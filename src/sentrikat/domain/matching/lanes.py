@@ -47,7 +47,7 @@ def lane_of(ecosystem: str) -> Lane:
     """Give the lane in which products of `ecosystem` are judged."""
     if ecosystem in LANGUAGE_KINDS:
         return Lane.LANGUAGE
-    if ecosystem.startswith("cpe:") or ecosystem in {"cve5", "bitnami", "msrc"}:
+    if ecosystem.startswith("cpe:") or ecosystem in {"cve5", "bitnami", "msrc", "update"}:
         return Lane.APPLICATION
     return Lane.DISTRIBUTION
 
@@ -59,6 +59,6 @@ def scheme_of(ecosystem: str) -> Scheme:
     if lane is Lane.LANGUAGE:
         return _LANGUAGE_SCHEMES[ecosystem]
     if lane is Lane.APPLICATION:
-        return Scheme.GENERIC
+        return Scheme.WINDOWS if ecosystem == "msrc" else Scheme.GENERIC
     # Every distribution not named here is built of rpm packages.
     return _DISTRIBUTION_SCHEMES.get(ecosystem.split(":", maxsplit=1)[0], Scheme.RPM)

@@ -9,13 +9,13 @@ from functools import lru_cache
 
 from sentrikat.domain.matching.lanes import Lane
 
-PRECEDENCE_VERSION = "2026-11-3"
+PRECEDENCE_VERSION = "2026-11-4"
 
 PRECEDENCE: dict[Lane, tuple[tuple[str, ...], ...]] = {
     # The distribution's own word: its tracker knows "not affected" and "postponed", its errata the module stream.
     # Their OSV forms have lost all three. Red Hat's VEX is kept up to date; its Security Data tells the same, later.
     Lane.DISTRIBUTION: (
-        ("debian", "ubuntu", "redhat", "alpine", "almalinux", "amazon"),
+        ("debian", "ubuntu", "redhat", "alpine", "almalinux", "amazon", "msrc"),
         ("redhat_data",),
         ("osv",),
     ),
@@ -24,7 +24,9 @@ PRECEDENCE: dict[Lane, tuple[tuple[str, ...], ...]] = {
     # Overrides exist only where somebody looked at NVD's configuration and found it missing or wrong. A CVE
     # record's own `affected` is the assigner's first word, often coarser than what NVD analyzed later, so it
     # decides only where neither has spoken.
-    Lane.APPLICATION: (("overrides",), ("nvd",), ("vulnrichment",), ("osv",)),
+    # Before all of them stands a maker's own word on its products, with the builds and updates that repair them;
+    # WES-NG repeats it, and reaches further back.
+    Lane.APPLICATION: (("msrc",), ("wesng",), ("overrides",), ("nvd",), ("vulnrichment",), ("osv",)),
 }
 
 LAST_RANK = 9
