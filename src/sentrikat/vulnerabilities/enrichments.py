@@ -13,6 +13,10 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from sentrikat.infra.database.row_security import analyze
+
+_ANALYZED_ABOVE = 20_000  # facts: a load of this size changes what the planner should know
+
 _ENRICHMENTS = """
 create temporary table resolved_enrichment on commit drop as
 select distinct on (v.id, s.kind) v.id as vulnerability_id, s.kind, s.fact
@@ -60,6 +64,11 @@ with made as (
     returning vulnerability_id
 )
 insert into changed_enrichment select vulnerability_id from made
+"""
+
+_KINDS = """
+select distinct kind from resolved_enrichment
+union select kind from enrichment where source = :source and valid_to = :now
 """
 
 _NEWLY_EXPLOITED = """
@@ -147,10 +156,21 @@ def merge_enrichments(session: Session, source: str, *, complete: bool, now: dat
         run(_CLOSE_MISSING_ENRICHMENTS)
     run(_INSERT_ENRICHMENTS)
     session.execute(text("analyze changed_enrichment"))
-    run(_NEWLY_EXPLOITED)
-    run(_PROJECT_KEV)
-    run(_PROJECT_ENISA)
-    run(_PROJECT_EXPLOIT)
-    run(_CLEAR_EPSS)
-    run(_PROJECT_EPSS)
-    run(_PROJECT_SSVC)
+    changed = session.scalar(text("select count(*) from changed_enrichment")) or 0
+    if changed > _ANALYZED_ABOVE:
+        analyze(session, "enrichment")
+    # Only what this source tells is laid out anew: a list of exploits has nothing to say of likelihoods.
+    kinds = set(session.scalars(text(_KINDS), {"source": source, "now": now}))
+    if "kev" in kinds:
+        run(_NEWLY_EXPLOITED)
+        run(_PROJECT_KEV)
+        run(_PROJECT_ENISA)
+    if "exploit" in kinds:
+        run(_PROJECT_EXPLOIT)
+    if "epss" in kinds:
+        run(_CLEAR_EPSS)
+        run(_PROJECT_EPSS)
+    if "ssvc" in kinds:
+        run(_PROJECT_SSVC)
+    if changed > _ANALYZED_ABOVE:
+        analyze(session, "vulnerability")
