@@ -17,9 +17,6 @@ import orjson
 from tests.quality import reference
 from tests.quality.scoring import Case
 
-# The three real hosts of E4 were read in the middle of 2022; their labels end in June.
-HOST_DAY = "2022-06-30"
-
 
 @dataclass(frozen=True, slots=True)
 class Name:
@@ -92,7 +89,7 @@ class Evaluation:
             universe: frozenset[str] | None = None
             if note["set"].startswith("E4_"):
                 affected = resolve(self._host_labels(note["tag"]))
-                universe = resolve(self._host_universe(note)) | affected
+                universe = resolve(self._host_universe(note, affected)) | affected
                 denied: frozenset[str] = frozenset()
             elif note["item_id"] in self.items:
                 item = self.items[note["item_id"]]
@@ -113,6 +110,7 @@ class Evaluation:
                 affected=affected,
                 not_affected=denied,
                 universe=universe,
+                repairs_only=note["set"].startswith("E4_"),
             )
 
     def _host_labels(self, tag: str) -> Iterator[str]:
@@ -120,7 +118,7 @@ class Evaluation:
         with bz2.open(path, "rt", encoding="utf-8") as rows:
             yield from (row.split()[0] for row in rows if row.startswith(("CVE-", "RHSA-", "USN-")))
 
-    def _host_universe(self, note: Mapping[str, Any]) -> frozenset[str]:
+    def _host_universe(self, note: Mapping[str, Any], affected: frozenset[str]) -> frozenset[str]:
         packages = {
             name
             for one in self.reports[note["report_id"]]["software"]
@@ -128,9 +126,8 @@ class Evaluation:
             if name
         }
         distribution, _, release = note["lane"].partition(":")
-        if distribution == "ubuntu":
-            return reference.ubuntu_universe(self.data, release, packages, HOST_DAY)
-        return reference.redhat_universe(self.data, release, packages, HOST_DAY)
+        universe = reference.ubuntu_universe if distribution == "ubuntu" else reference.redhat_universe
+        return universe(self.data, release, packages, affected)
 
 
 def _itself(name: str) -> frozenset[str]:

@@ -30,7 +30,12 @@ def predicted_ids(record: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, .
 
 def prediction(record: Mapping[str, Any], resolve: Resolver) -> Prediction:
     """Give what a record predicts, by CVE name where the flaw has one."""
-    return Prediction(resolve(_names(predicted_ids(record))), unknown=len(record["unknown"]))
+    repaired = (one for one in record["findings"] if one.get("fixed_version") is not None)
+    return Prediction(
+        resolve(_names(predicted_ids(record))),
+        unknown=len(record["unknown"]),
+        repaired=resolve(_names(predicted_ids({"findings": repaired}))),
+    )
 
 
 def _names(found: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[str]:

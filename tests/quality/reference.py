@@ -89,19 +89,28 @@ def cve_names(data: Path, wanted: Collection[str]) -> dict[str, frozenset[str]]:
     return held | ubuntu_notices(data, wanted)
 
 
-def ubuntu_universe(data: Path, release: str, packages: Collection[str], until: str) -> frozenset[str]:
-    """Give every CVE that Ubuntu's tracker names for these source packages of a release, made public by a day."""
+def ubuntu_universe(
+    data: Path, release: str, packages: Collection[str], labeled: Collection[str]
+) -> frozenset[str]:
+    """Give every CVE that Ubuntu repaired in these source packages of a release while the labels were made.
+
+    The labels are missing repairs, by the notices there were: the newest notice one of them needs says until when. A
+    flaw with a later notice is left out, because the tracker does not say which of its notices was for this release.
+    """
     wanted = frozenset(packages)
-    names = (release, f"esm-infra/{release}", f"esm-apps/{release}", f"{release}/esm")
-    found = set()
+    notices: dict[str, list[int]] = {}
+    repaired = set()
     for document in documents(_ubuntu(data)):
         record = document["doc"]
-        if (record.get("public_date") or "9")[:10] > until:
-            continue
-        states = (state for name in names for state in record["packages"].get(name, {}).values())
-        if any(state["status"] != "DNE" and state["name"] in wanted for state in states):
-            found.add(record["candidate"])
-    return frozenset(found)
+        name = record["candidate"]
+        notices[name] = [
+            int(number) for one in record["references"] or () for number in re.findall(r"/USN-(\d+)-", one)
+        ]
+        states = record["packages"].get(release, {}).values()
+        if any(state["status"] == "released" and state["name"] in wanted for state in states):
+            repaired.add(name)
+    until = max(min(notices[one]) for one in labeled if notices.get(one))
+    return frozenset(one for one in repaired if notices[one] and max(notices[one]) <= until)
 
 
 def ubuntu_notices(data: Path, wanted: Collection[str]) -> dict[str, frozenset[str]]:
@@ -120,26 +129,33 @@ def _ubuntu(data: Path) -> Path:
     return the_file(data, "ubuntu/ubuntu_cve_tracker_*.ndjson.zst")
 
 
-def redhat_universe(data: Path, major: str, packages: Collection[str], until: str) -> frozenset[str]:
-    """Give every CVE that Red Hat's security data names for these packages of a release, public by a day."""
+def redhat_universe(
+    data: Path, major: str, packages: Collection[str], labeled: Collection[str]
+) -> frozenset[str]:
+    """Give every CVE that Red Hat repaired in these packages of a release while the labels were made.
+
+    The labels are missing errata, and leave the kernel out; the newest erratum one of them needs says until when. A
+    flaw that was repaired again later is left out, whichever package that was for.
+    """
     wanted = frozenset(packages)
     product = f"Red Hat Enterprise Linux {major}"
-    found = set()
+    days: dict[str, list[str]] = {}
     for document in documents(the_file(data, "redhat/redhat_cve_secdata_*.ndjson.zst")):
         record = document["doc"]
-        if (record.get("public_date") or "9")[:10] > until:
-            continue
-        shipped = {
-            one["package"].rsplit("-", 2)[0]
+        found = [
+            one["release_date"][:10]
             for one in record.get("affected_release", ())
-            if one["product_name"] == product and "package" in one
-        }
-        stated = {
-            one["package_name"] for one in record.get("package_state", ()) if one["product_name"] == product
-        }
-        if (shipped | stated) & wanted:
-            found.add(record["name"])
-    return frozenset(found)
+            if one["product_name"] == product
+            and (name := one.get("package", "").rsplit("-", 2)[0]) in wanted
+            and name not in _KERNELS
+        ]
+        if found:
+            days[record["name"]] = found
+    until = max(min(days[one]) for one in labeled if one in days)
+    return frozenset(name for name, found in days.items() if max(found) <= until)
+
+
+_KERNELS = frozenset({"kernel", "kernel-rt", "kernel-alt"})
 
 
 def update_history(data: Path) -> tuple[frozenset[str], Mapping[str, frozenset[str]]]:

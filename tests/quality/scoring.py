@@ -24,6 +24,9 @@ class Case:
     affected: frozenset[str]
     not_affected: frozenset[str] = frozenset()
     universe: frozenset[str] | None = None  # None: open world
+    repairs_only: bool = (
+        False  # the label names flaws with a repair that is missing, and is silent on the others
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,9 @@ class Prediction:
 
     vulnerabilities: frozenset[str]
     unknown: int = 0  # components nothing could be said of
+    repaired: frozenset[str] = (
+        frozenset()
+    )  # those of `vulnerabilities` for which a repaired version was named
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,7 @@ def score(case: Case, prediction: Prediction) -> Score:
     return Score(
         case=case,
         hits=said & case.affected,
-        false_alarms=said & denied,
+        false_alarms=(prediction.repaired if case.repairs_only else said) & denied,
         missed=case.affected - said,
         predicted=len(said),
         unlabeled=len(said - case.affected - denied),

@@ -31,7 +31,7 @@ from sentrikat.feeds.adapter import (
     mostly_good,
     reading,
 )
-from sentrikat.feeds.formats.redhat_products import build, lowest, package, release_of_cpe
+from sentrikat.feeds.formats.redhat_products import build, package, release_of_cpe, unrepaired
 from sentrikat.feeds.formats.redhat_vex import REMEDIES
 from sentrikat.feeds.formats.scores import score_of_vector
 from sentrikat.feeds.unpacking import is_archive, json_files
@@ -171,14 +171,11 @@ def _statements(record: Mapping[str, Any]) -> Iterator[Statement]:
         # A module's own build (nodejs:16-8050...) names no package, and an image is none.
         if release is not None and found is not None and found.version is not None:
             repaired.setdefault((release, found.name, found.stream), []).append(found.version)
-    for (release, name, module), versions in repaired.items():
-        yield Statement(
-            Product(release, name),
-            Status.AFFECTED,
-            VersionRange(Scheme.RPM, fixed=lowest(versions)),
-            remedy=Remedy.FIXED,
-            module=module,
-        )
+    for (release, name, module), builds in repaired.items():
+        for versions in unrepaired(builds):
+            yield Statement(
+                Product(release, name), Status.AFFECTED, versions, remedy=Remedy.FIXED, module=module
+            )
     for entry in _listed(record, "package_state"):
         release = release_of_cpe(fields.optional(entry, "cpe") or "")
         named = package(fields.optional(entry, "package_name") or "")

@@ -14,7 +14,7 @@ from sentrikat.domain.advisory import Remedy, Statement, Status
 from sentrikat.domain.errors import FeedFormatError
 from sentrikat.feeds import redhat
 from sentrikat.feeds.adapter import FeedState, FetchOptions, Quarantined
-from sentrikat.feeds.formats.redhat_products import build, lowest, package, release_of_cpe
+from sentrikat.feeds.formats.redhat_products import build, package, release_of_cpe, unrepaired
 from sentrikat.feeds.transports.memory import DictTransport, document
 from tests.unit.feeds.samples import advisories, as_document, sample, tarred
 
@@ -25,14 +25,16 @@ ARCHIVE = "csaf_vex_2026-03-05.tar.zst"
 
 def said(value: Any) -> dict[tuple[str, str, str | None], Statement]:
     (found,) = advisories(redhat.parse, as_document(value))
-    return {(one.product.ecosystem, one.product.name, one.module): one for one in found.statements}
+    return {
+        (one.product.ecosystem, one.product.name, one.module): one
+        for one in reversed(found.statements)  # of several spans the first
+    }
 
 
 def test_a_document_says_of_each_release_and_package_one_thing() -> None:
     found = said(orjson.loads(SAMPLE))
 
     assert {key: (one.remedy, one.versions.fixed) for key, one in found.items()} == {
-        # 2.4-5.el9_4 and 2.6-1.el9 both hold the repair: every later build of the main stream does
         ("rhel:9", "anvil", ""): (Remedy.FIXED, "1:2.4-5.el9_4"),
         ("rhel-eus:9.2", "anvil", ""): (Remedy.FIXED, "1:2.2-9.el9_2.3"),
         ("rhel:8", "anvil", "anvil:1.9"): (Remedy.FIXED, "1.9-3.module+el8.10.0+21982+14717793"),
@@ -139,7 +141,31 @@ def test_names_of_builds_and_packages() -> None:
     modular = package("virt:rhel/qemu-kvm")
     assert modular is not None
     assert modular.stream == "virt:rhel"
-    assert lowest(["2-1.el9_4", "1-9.el9_3", "not ordered \x01"]) == "1-9.el9_3"
+
+
+@pytest.mark.parametrize(
+    ("builds", "spans"),
+    [
+        (["1-2.el9"], [(None, "1-2.el9")]),
+        # named again when the next minor release began: builds between hold the repair
+        (
+            ["4.18.0-372.9.1.el8", "4.18.0-348.20.1.el8_5"],
+            [(None, "4.18.0-348.20.1.el8_5"), ("4.18.0-372", "4.18.0-372.9.1.el8")],
+        ),
+        # a minor release that began without it, from 73 on
+        (
+            ["2:2.1-61.6.el7_8", "2:2.1-73.11.el7_9"],
+            [(None, "2:2.1-61.6.el7_8"), ("2:2.1-73", "2:2.1-73.11.el7_9")],
+        ),
+        # repaired again within one: the first repair was not enough
+        (["2-5.el9_4", "2-5.el9_4.2"], [(None, "2-5.el9_4.2")]),
+        (["115.5.0-1.el9", "115.6.0-1.el9"], [(None, "115.5.0-1.el9"), ("115.6.0-1", "115.6.0-1.el9")]),
+    ],
+)
+def test_a_repair_that_is_named_again_leaves_the_builds_between_repaired(
+    builds: list[str], spans: list[tuple[str | None, str]]
+) -> None:
+    assert [(one.introduced, one.fixed) for one in unrepaired(builds)] == spans
 
 
 def world(**more: bytes) -> dict[str, bytes]:

@@ -6,10 +6,12 @@ Source  https://access.redhat.com/security/data (CPE names in URI form), docs.re
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cmp_to_key, lru_cache
 
 from sentrikat.domain.errors import InvalidVersion
+from sentrikat.domain.ranges import VersionRange
 from sentrikat.domain.versions import Scheme, compare
 
 # Repaired past their minor release, under lower numbers than the main stream: releases of their own, for judged by
@@ -25,6 +27,7 @@ _BUILD = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.+-]*)-(?:(?P<epoch>\d+):)?(?P<version>[^-:/\s]+)-(?P<release>[^-:/\s]+)"
 )
 _PACKAGE = re.compile(r"(?:(?P<module>[\w.+-]+:[\w.+-]+)/)?(?P<name>[A-Za-z0-9][\w.+-]*)")
+_BEGIN = re.compile(r"[^-]+-\d+")  # version, and the first number of the release
 _MODULAR = re.compile(r"\.module[+_]")
 
 
@@ -86,16 +89,29 @@ def package(text: str) -> Package | None:
     return Package(found["name"], found["module"] or "") if found else None
 
 
-def lowest(versions: list[str]) -> str:
-    """Give the lowest of the builds that are said to be repaired: all later ones of the stream are, too.
+def unrepaired(builds: Iterable[str]) -> list[VersionRange]:
+    """Give the spans of builds without a repair, from all builds of a stream that are said to hold it.
 
-    A flaw is repaired again in each minor release, and every such build is named; only the first is a bound.
+    A flaw is repaired in the minor release of the day, and named again when a later one begins (kernel 348.20.1.el8_5, and
+    372.9.1.el8): builds between hold the repair. It is named again within one, or for a later one that began without it
+    (microcode_ctl 61.6.el7_8, and 73.11.el7_9): then only the later build does. Updates of a minor release append to the
+    release number it began with, so a later build speaks for what begins like it: 73.11.el7_9 for all from 73 on.
     """
-    least = versions[0]
-    for version in versions[1:]:
-        try:
-            if compare(Scheme.RPM, version, least) < 0:
-                least = version
-        except InvalidVersion:
-            continue
-    return least
+    try:
+        ordered = sorted(set(builds), key=cmp_to_key(_compare))
+    except InvalidVersion:
+        return [VersionRange(Scheme.RPM, fixed=one) for one in sorted(set(builds))]
+    spans: list[VersionRange] = []
+    for one in ordered:
+        begin = _BEGIN.match(one)
+        if not spans:
+            spans.append(VersionRange(Scheme.RPM, fixed=one))
+        elif begin is None or compare(Scheme.RPM, begin[0], spans[-1].fixed or "") <= 0:
+            spans[-1] = VersionRange(Scheme.RPM, spans[-1].introduced, fixed=one)
+        else:
+            spans.append(VersionRange(Scheme.RPM, begin[0], fixed=one))
+    return spans
+
+
+def _compare(one: str, other: str) -> int:
+    return compare(Scheme.RPM, one, other)

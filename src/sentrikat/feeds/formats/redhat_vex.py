@@ -6,7 +6,7 @@ A status names product ids; a product id is a component of a platform, put toget
 known by its CPE name, the component by its package URL: `src` packages carry the flaw's name and stand for every binary
 built from them, so binaries are read only where no source is named.
 
-    fixed                `@version`: the builds that hold the repair; the lowest of a stream is the bound
+    fixed                `@version`: the builds that hold the repair, see `unrepaired`
     known_affected       without version; why there is no repair stands in `remediations`
     known_not_affected   without version; with one it is a by-product of a repaired build, and says nothing of the release
     under_investigation  without version
@@ -22,7 +22,7 @@ from sentrikat.domain.advisory import Advisory, Product, Remedy, Score, Statemen
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.domain.versions import Scheme
 from sentrikat.feeds import fields
-from sentrikat.feeds.formats.redhat_products import Package, lowest, package, release_of_cpe
+from sentrikat.feeds.formats.redhat_products import Package, package, release_of_cpe, unrepaired
 from sentrikat.feeds.formats.scores import score_of_vector
 
 DEEPEST_TREE = 12  # branches of real documents are five deep
@@ -161,19 +161,19 @@ def _statements(flaw: Mapping[str, Any], tree: _Tree) -> Iterator[Statement]:
     status = fields.child(flaw, "product_status")
     fixed = _builds(_resolved(status, "fixed", tree))
     for (release, name, module), by_arch in fixed.items():
-        bounds = {arch: lowest(versions) for arch, versions in by_arch.items()}
-        arches: list[tuple[str, ...]] = [()]
-        if len(set(bounds.values())) > 1:
-            arches = [(arch,) if arch else () for arch in bounds]
-        for arch in arches:
-            yield Statement(
-                Product(release, name),
-                Status.AFFECTED,
-                VersionRange(Scheme.RPM, fixed=bounds[arch[0]] if arch else lowest(list(bounds.values()))),
-                remedy=Remedy.FIXED,
-                module=module,
-                arch=arch,
-            )
+        spans = {arch: unrepaired(builds) for arch, builds in by_arch.items()}
+        if all(one == next(iter(spans.values())) for one in spans.values()):
+            spans = {"": next(iter(spans.values()))}  # said once for all architectures
+        for arch, own in spans.items():
+            for versions in own:
+                yield Statement(
+                    Product(release, name),
+                    Status.AFFECTED,
+                    versions,
+                    remedy=Remedy.FIXED,
+                    module=module,
+                    arch=(arch,) if arch else (),
+                )
     said = _unrepaired(flaw, status, tree)
     for (release, name, module), (state, remedy, note) in said.items():
         if (release, name, module) not in fixed:  # repaired after all: the build is the better evidence
