@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -36,8 +37,10 @@ from sentrikat.infra.database.sessions import Database
 from sentrikat.inventory.ingest import IngestResult, ingest
 from sentrikat.inventory.receipts import accept
 from sentrikat.reactions import after_ingest, after_merge
+from sentrikat.vulnerabilities.canary import FindingsChange
 from sentrikat.vulnerabilities.merge import Merged
-from sentrikat.vulnerabilities.run import RunReport, run_feed
+from sentrikat.vulnerabilities.run import run_feed
+from sentrikat.vulnerabilities.run_record import RunReport
 
 NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
 DEBIAN_12 = {"family": "linux", "name": "debian", "version": "12", "arch": "x86_64"}
@@ -122,18 +125,24 @@ def score(
 
 
 def feed_saying(
-    name: str, records: Sequence[Record | Quarantined], *, complete: bool = False, cut: bool = False
+    name: str,
+    records: Sequence[Record | Quarantined],
+    *,
+    complete: bool = False,
+    cut: bool = False,
+    revision: str | None = None,
 ) -> Feed:
-    """A feed whose one document holds these records."""
+    """A feed whose one document holds these records; the same records make the same document."""
+    content = (revision or repr(records)).encode()
 
     def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iterator[Document]:  # noqa: ARG001
         yield Document(
             name=f"{name}.json",
             url=f"https://feeds.example/{name}.json",
             fetched_at=options.now,
-            sha256="0" * 64,
-            size=0,
-            opener=lambda: io.BytesIO(b""),
+            sha256=hashlib.sha256(content).hexdigest(),
+            size=len(content),
+            opener=lambda: io.BytesIO(content),
             cut=cut,
         )
 
@@ -166,11 +175,11 @@ def publish(
     return run_feed(database, feed, DictTransport({}), clock, after=following(clock))
 
 
-def following(clock: Clock) -> Callable[[Session, Merged], None]:
+def following(clock: Clock) -> Callable[[Session, Merged], FindingsChange]:
     """What the worker does after a feed was merged."""
 
-    def after(session: Session, merged: Merged) -> None:
-        after_merge(session, merged, now=clock.now())
+    def after(session: Session, merged: Merged) -> FindingsChange:
+        return after_merge(session, merged, now=clock.now())
 
     return after
 

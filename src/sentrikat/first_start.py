@@ -27,6 +27,7 @@ from sentrikat.inventory.host import scan_host
 from sentrikat.inventory.host.report import report_body
 from sentrikat.inventory.receipts import accept
 from sentrikat.reactions import after_merge, run_ingest
+from sentrikat.vulnerabilities.canary import FindingsChange
 from sentrikat.vulnerabilities.merge import Merged
 from sentrikat.vulnerabilities.run import run_feed
 
@@ -82,8 +83,8 @@ def _snapshot(database: Database, console: Console) -> None:
             f"Loading the shipped snapshot of the feeds, made on {reader.manifest.made_at:%d %B %Y}."
         )
 
-        def after(session: Session, merged: Merged) -> None:
-            after_merge(session, merged, now=clock.now())
+        def after(session: Session, merged: Merged) -> FindingsChange:
+            return after_merge(session, merged, now=clock.now())
 
         columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console) as bar:

@@ -12,6 +12,7 @@ call a function of this page, inside the same transaction.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import text
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Component
 from sentrikat.feeds.registry import FEEDS, feed
+from sentrikat.findings.change import newly_marked, pairs_moved, remember_pairs
 from sentrikat.findings.match import (
     begin_matching,
     match_all,
@@ -36,6 +38,7 @@ from sentrikat.inventory.identification import identify, needs_names, note_cover
 from sentrikat.inventory.ingest import IngestResult
 from sentrikat.inventory.jobs import ingest_report
 from sentrikat.inventory.titles import letters_of, names_of
+from sentrikat.vulnerabilities.canary import FindingsChange
 from sentrikat.vulnerabilities.merge import Merged
 from sentrikat.vulnerabilities.sources import refresh
 
@@ -44,8 +47,10 @@ _MATCH_ALL_ABOVE = 300_000
 _IDENTIFY_AT_ONCE = 5_000  # components
 
 
-def after_merge(session: Session, merged: Merged, *, now: datetime) -> None:
-    """Let matches, findings and deadlines follow what a feed changed."""
+def after_merge(session: Session, merged: Merged, *, now: datetime) -> FindingsChange:
+    """Let matches, findings and deadlines follow what a feed changed, and say what that did."""
+    now = max(now, merged.at or now)  # nothing ends before it began, wherever the clock was set
+    change = FindingsChange()
     if merged.changed_statements:
         begin_matching(session)
         note_covered(session)
@@ -55,9 +60,12 @@ def after_merge(session: Session, merged: Merged, *, now: datetime) -> None:
         else:
             match_components(session, concerned, now=now)
             match_statements(session, now=now)
-        reconcile_matches(session, now=now)
+        remember_pairs(session)
+        change = pairs_moved(session, reconcile_matches(session, now=now))
     if merged.changed_enrichments:
         prioritize_flaws(session, now=now, cause="enrichment")
+        change = replace(change, exploited=change.exploited + newly_marked(session))
+    return change
 
 
 def _identify_again(session: Session) -> list[int]:
@@ -150,8 +158,8 @@ def run_refresh(database: Database, *, name: str) -> None:
     if not settings.feeds_enabled:
         return  # an isolated installation: data comes by bundle, and its age is shown as it is
 
-    def after(session: Session, merged: Merged) -> None:
-        after_merge(session, merged, now=clock.now())
+    def after(session: Session, merged: Merged) -> FindingsChange:
+        return after_merge(session, merged, now=clock.now())
 
     refresh(database, settings, clock, feed(name), after=after)
 

@@ -29,6 +29,7 @@ from sentrikat.infra.database import Database
 from sentrikat.inventory.ingest import ingest
 from sentrikat.inventory.receipts import accept
 from sentrikat.reactions import after_ingest, after_merge
+from sentrikat.vulnerabilities.canary import FindingsChange
 from sentrikat.vulnerabilities.merge import Merged
 from sentrikat.vulnerabilities.run import run_feed
 
@@ -173,8 +174,8 @@ def feeds(database: Database, clock: FrozenClock) -> None:
         "nvd": {f"{feed('nvd').sources[0]}nvdcve-2.0-2023.json.gz": gzip.compress(_nvd())},
     }
 
-    def after(session: Session, merged: Merged) -> None:
-        after_merge(session, merged, now=clock.now())
+    def after(session: Session, merged: Merged) -> FindingsChange:
+        return after_merge(session, merged, now=clock.now())
 
     for name, content in documents.items():
         transport = DictTransport(content, live=False, fetched_at=clock.now())

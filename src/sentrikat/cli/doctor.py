@@ -9,10 +9,13 @@ from dataclasses import dataclass
 import typer
 from rich.console import Console
 from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
 
+from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database.reach import open_database
 from sentrikat.infra.settings import Settings, load
 from sentrikat.migrations import runner
+from sentrikat.vulnerabilities.freshness import feed_statuses
 
 # A full NVD import writes some 3 GB of rows, indexes and log before it is compacted.
 LEAST_FREE_BYTES = 5 * 1024**3
@@ -34,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor() -> None:
-    """Look over settings, database, schema, tenancy, queue and disk; status 1 when something is wrong."""
+    """Look over settings, database, schema, tenancy, queue, disk and feeds; status 1 when something is wrong."""
     settings = load()
     console = Console(highlight=False)
     wrong = 0
@@ -56,6 +59,7 @@ def examine(settings: Settings, url: str, engine: Engine) -> Iterator[Diagnosis]
         lambda: _tenancy(engine),
         lambda: _queue(engine),
         lambda: _disk(settings),
+        lambda: _feeds(engine),
     )
     for look in looks:
         yield look()
@@ -137,3 +141,13 @@ def _disk(settings: Settings) -> Diagnosis:
             "Disk", said, f"Keep at least {LEAST_FREE_BYTES // 1024**3} GB free for feed imports."
         )
     return Diagnosis("Disk", said)
+
+
+def _feeds(engine: Engine) -> Diagnosis:
+    with Session(engine) as session:
+        statuses = feed_statuses(session, SystemClock().now())
+    wrong = [one for one in statuses if not one.good]
+    if not wrong:
+        return Diagnosis("Feeds", f"all {len(statuses)} are fresh")
+    words = "; ".join(f"{one.name} is {one.state} ({', '.join(one.problems)})" for one in wrong)
+    return Diagnosis("Feeds", words, " ".join(dict.fromkeys(one.remedy for one in wrong if one.remedy)))

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import InvalidInput
+from sentrikat.domain.permissions import COMMAND_LINE
 from sentrikat.feeds.adapter import Feed, Transport
 from sentrikat.feeds.bundle.reader import BundleReader
 from sentrikat.feeds.registry import FEEDS, feed
@@ -25,10 +26,14 @@ from sentrikat.infra.database.reach import open_database
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.settings import load
 from sentrikat.reactions import after_merge
+from sentrikat.vulnerabilities.canary import FindingsChange
+from sentrikat.vulnerabilities.candidates import decide_approval, reject_candidate
+from sentrikat.vulnerabilities.coverage import WINDOW, coverage_of_new_flaws
 from sentrikat.vulnerabilities.freshness import feed_statuses
 from sentrikat.vulnerabilities.merge import Merged
-from sentrikat.vulnerabilities.run import RunReport, run_feed
-from sentrikat.vulnerabilities.sources import outbound_hosts, refresh
+from sentrikat.vulnerabilities.run import run_feed
+from sentrikat.vulnerabilities.run_record import RunReport
+from sentrikat.vulnerabilities.sources import approve, limits_of, outbound_hosts, refresh
 
 app = typer.Typer(
     help="Feeds: what is loaded, bring it up to date, carry it in by hand.", no_args_is_help=True
@@ -40,11 +45,11 @@ def add_to(parent: typer.Typer) -> None:
     parent.add_typer(app, name="feeds")
 
 
-def follow(clock: Clock) -> Callable[[Session, Merged], None]:
+def follow(clock: Clock) -> Callable[[Session, Merged], FindingsChange]:
     """Give the step that lets findings follow a feed, for `run_feed`."""
 
-    def after(session: Session, merged: Merged) -> None:
-        after_merge(session, merged, now=clock.now())
+    def after(session: Session, merged: Merged) -> FindingsChange:
+        return after_merge(session, merged, now=clock.now())
 
     return after
 
@@ -72,6 +77,88 @@ def list_feeds() -> None:
     console.print(table)
 
 
+@app.command("status")
+def status(
+    names: Annotated[list[str] | None, typer.Argument(help="Feeds; none: all.")] = None,
+) -> None:
+    """Say what is wrong with feeds and what to do about it; status 1 when one is not fresh."""
+    chosen = {feed(name).name for name in names} if names else None
+    console = Console(highlight=False)
+    with (
+        open_database(load(), application_name="sentrikat feeds") as database,
+        database.as_system() as session,
+    ):
+        now = SystemClock().now()
+        statuses = [one for one in feed_statuses(session, now) if chosen is None or one.name in chosen]
+        coverage = coverage_of_new_flaws(session, now)
+    for one in statuses:
+        console.print(f"{one.name:14} {one.state}, {one.record_count:,} records", soft_wrap=True)
+        if one.candidate is not None:
+            console.print(
+                f"  run {one.candidate.run_id} of {one.candidate.held_at:%Y-%m-%d %H:%M} UTC is held"
+            )
+        for problem in one.problems:
+            console.print(f"  {problem}", soft_wrap=True, markup=False)
+        if one.remedy:
+            console.print(f"  {one.remedy}", soft_wrap=True, markup=False)
+        if one.usual_records is not None:
+            console.print("  usually {:,} to {:,} records a run".format(*one.usual_records))
+        if one.unfamiliar:
+            named = ", ".join(f"{name} {count:,}" for name, count in one.unfamiliar.items())
+            console.print(f"  not known to this version: {named}", soft_wrap=True, markup=False)
+        if (covered := coverage.get(one.name)) is not None and covered.share is not None:
+            console.print(
+                f"  describes the products of {covered.described:,} of the {covered.published:,} CVEs published"
+                f" in the last {WINDOW.days} days ({covered.share:.0%})",
+                soft_wrap=True,
+            )
+    if not all(one.good for one in statuses):
+        raise typer.Exit(1)
+
+
+@app.command("approve")
+def approve_feed(
+    name: Annotated[str, typer.Argument(help="The feed whose held run goes live.")],
+    run: Annotated[
+        int | None, typer.Option("--run", help="The run looked at, so that no newer one is meant.")
+    ] = None,
+) -> None:
+    """Let a held run live."""
+    settings, clock, one = load(), SystemClock(), feed(name)
+    with open_database(settings, application_name="sentrikat feeds") as database:
+        with database.as_system() as session:
+            held = decide_approval(session, COMMAND_LINE, name, run, now=clock.now())
+        print(f"{name}: {held.effect.words()}")
+        with _progress(one.title) as tick:
+            report = approve(
+                database,
+                settings,
+                clock,
+                one,
+                accepted_by=COMMAND_LINE.actor,
+                after=follow(clock),
+                progress=tick,
+            )
+    if _tell(report):
+        raise typer.Exit(1)
+
+
+@app.command("reject")
+def reject_feed(
+    name: Annotated[str, typer.Argument(help="The feed whose held run is dropped.")],
+    run: Annotated[
+        int | None, typer.Option("--run", help="The run looked at, so that no newer one is meant.")
+    ] = None,
+) -> None:
+    """Drop a held run; the same documents are refused from now on."""
+    with (
+        open_database(load(), application_name="sentrikat feeds") as database,
+        database.as_system() as session,
+    ):
+        dropped = reject_candidate(session, COMMAND_LINE, feed(name).name, run, now=SystemClock().now())
+    print(f"{name}: run {dropped.run_id} is dropped; the data of the last good run stays in use")
+
+
 @app.command("outbound")
 def outbound() -> None:
     """Show every host this installation may ask; it contacts no other."""
@@ -82,6 +169,9 @@ def outbound() -> None:
 @app.command("refresh")
 def refresh_feeds(
     names: Annotated[list[str] | None, typer.Argument(help="Feeds; none: all.")] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Let what comes live, however unusual it is.")
+    ] = False,
 ) -> None:
     """Bring feeds up to date from their servers; status 1 when one failed."""
     settings, clock = load(), SystemClock()
@@ -90,7 +180,15 @@ def refresh_feeds(
     with open_database(settings, application_name="sentrikat feeds") as database:
         for one in chosen:
             with _progress(one.title) as tick:
-                report = refresh(database, settings, clock, one, after=follow(clock), progress=tick)
+                report = refresh(
+                    database,
+                    settings,
+                    clock,
+                    one,
+                    after=follow(clock),
+                    progress=tick,
+                    accepted_by=COMMAND_LINE.actor if accept else None,
+                )
             failed = _tell(report) or failed
     if failed:
         raise typer.Exit(1)
@@ -133,7 +231,14 @@ def import_bundle(database: Database, path: Path, clock: Clock) -> bool:
 def _import_one(database: Database, one: Feed, transport: Transport, clock: Clock, kind: str) -> RunReport:
     with _progress(one.title) as tick:
         return run_feed(
-            database, one, transport, clock, transport_kind=kind, after=follow(clock), progress=tick
+            database,
+            one,
+            transport,
+            clock,
+            transport_kind=kind,
+            after=follow(clock),
+            progress=tick,
+            limits=limits_of(load()),
         )
 
 

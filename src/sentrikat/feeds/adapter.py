@@ -26,8 +26,10 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, Protocol, TypeVar
@@ -271,6 +273,36 @@ def attempt(raw: object, named: Callable[[], object], build: Callable[[], R]) ->
         except MALFORMED:
             name = None
         return Quarantined(name if isinstance(name, str) else None, described(trouble), excerpt(raw))
+
+
+MOST_UNFAMILIAR = 200  # names counted; a source that makes up more has gone mad
+_unfamiliar: ContextVar[Counter[str] | None] = ContextVar("unfamiliar", default=None)
+
+
+@contextmanager
+def noticing() -> Iterator[Counter[str]]:
+    """Count what parsers meet that they do not know, by name, for whoever runs a feed."""
+    counted: Counter[str] = Counter()
+    token = _unfamiliar.set(counted)
+    try:
+        yield counted
+    finally:
+        _unfamiliar.reset(token)
+
+
+def unfamiliar(name: str) -> None:
+    """Note that a record has a field or a word that its parser does not know."""
+    counted = _unfamiliar.get()
+    if counted is not None and (name in counted or len(counted) < MOST_UNFAMILIAR):
+        counted[name[:100]] += 1
+
+
+def familiar(record: Mapping[str, Any], known: frozenset[str], what: str) -> None:
+    """Note the fields of `record` that are not among the `known` ones of `what`; `x_` marks an extension."""
+    if not record.keys() <= known:
+        for name in record.keys() - known:
+            if not name.startswith("x_"):
+                unfamiliar(f"{what}.{name}")
 
 
 def mostly_good(

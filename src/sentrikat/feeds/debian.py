@@ -24,6 +24,7 @@ from sentrikat.feeds.adapter import (
     Quarantined,
     Transport,
     attempt,
+    familiar,
     mostly_good,
     reading,
 )
@@ -51,6 +52,10 @@ RELEASES = {
     "sid": "sid",
 }
 
+_FIELDS = frozenset({"description", "debianbug", "scope", "releases"})
+_RELEASE_FIELDS = frozenset(
+    {"status", "repositories", "fixed_version", "urgency", "nodsa", "nodsa_reason", "next_point_update"}
+)
 _DESCRIPTION_LENGTH = 4_000
 
 
@@ -92,6 +97,7 @@ def _advisory(package: str, flaw: str, entry: Mapping[str, Any]) -> Advisory:
         raise ValueError(f"{flaw[:40]!r} is neither a CVE nor a TEMP id")
     if "releases" not in entry:
         raise KeyError("releases")
+    familiar(entry, _FIELDS, "entry")
     statements = (
         _statement(name, RELEASES[codename], fields.mapping(release, codename))
         for codename, release in fields.child(entry, "releases").items()
@@ -109,6 +115,7 @@ def _advisory(package: str, flaw: str, entry: Mapping[str, Any]) -> Advisory:
 
 
 def _statement(package: str, number: str, release: Mapping[str, Any]) -> Statement:
+    familiar(release, _RELEASE_FIELDS, "release")
     product = Product(f"debian:{number}", package)
     everything = VersionRange(Scheme.DPKG)
     status = fields.text(release, "status")

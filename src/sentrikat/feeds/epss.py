@@ -25,6 +25,7 @@ from sentrikat.feeds.adapter import (
     attempt,
     mostly_good,
     reading,
+    unfamiliar,
 )
 from sentrikat.feeds.held import refuse_older
 from sentrikat.feeds.unpacking import unpacked
@@ -78,6 +79,7 @@ def _rows(document: Document) -> Iterator[Record | Quarantined]:
         header = [name.strip().lower() for name in next(_without_comments(rows), [])]
         cve, epss = header.index("cve"), header.index("epss")
         percentile = header.index("percentile") if "percentile" in header else None
+        strange = [f"column {name}" for name in header if name not in {"cve", "epss", "percentile"}]
 
         def enrichment(row: list[str]) -> Enrichment:
             return Enrichment(
@@ -95,6 +97,8 @@ def _rows(document: Document) -> Iterator[Record | Quarantined]:
         count = 0
         for row in _without_comments(rows):
             count += 1
+            for name in strange:
+                unfamiliar(name)
             yield attempt(row, lambda row=row: row[cve], lambda row=row: enrichment(row))  # type: ignore[misc]
         if not count:
             raise ValueError("it holds no score at all")

@@ -20,6 +20,7 @@ from sentrikat.feeds.adapter import (
     Quarantined,
     Transport,
     attempt,
+    familiar,
     mostly_good,
     reading,
 )
@@ -34,6 +35,22 @@ TERMS = "Known Exploited Vulnerabilities Catalog of CISA, public domain (CC0 1.0
 PACE = timedelta(days=5)  # no entry over a long weekend is normal, five days of silence are not
 COMPLETE = True  # the file holds every entry: one that is missing was withdrawn
 
+_FIELDS = frozenset(
+    {
+        "cveID",
+        "vendorProject",
+        "product",
+        "vulnerabilityName",
+        "dateAdded",
+        "shortDescription",
+        "requiredAction",
+        "dueDate",
+        "knownRansomwareCampaignUse",
+        "notes",
+        "cwes",
+        "forensicTriage",
+    }
+)
 _TRIAGE = {"yes": True, "no": False}
 
 
@@ -65,6 +82,7 @@ def _entry(raw: object) -> Record | Quarantined:
 
 
 def _enrichment(entry: Mapping[str, Any]) -> Enrichment:
+    familiar(entry, _FIELDS, "entry")
     due = fields.optional(entry, "dueDate")
     triage = fields.optional(entry, "forensicTriage")  # since BOD 26-04, absent before
     return Enrichment(

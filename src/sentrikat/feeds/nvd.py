@@ -31,8 +31,10 @@ from sentrikat.feeds.adapter import (
     Quarantined,
     Transport,
     attempt,
+    familiar,
     mostly_good,
     reading,
+    unfamiliar,
 )
 from sentrikat.feeds.formats.scores import provider_named, score_of_vector
 from sentrikat.feeds.unpacking import unpacked_json
@@ -188,9 +190,49 @@ def _advisories(document: Document) -> Iterator[Record | Quarantined]:
             raise ValueError(f"it announces {announced} records and holds {count}")
 
 
+_FIELDS = frozenset(
+    {
+        "id",
+        "sourceIdentifier",
+        "published",
+        "lastModified",
+        "vulnStatus",
+        "evaluatorComment",
+        "evaluatorImpact",
+        "evaluatorSolution",
+        "cisaExploitAdd",
+        "cisaActionDue",
+        "cisaRequiredAction",
+        "cisaVulnerabilityName",
+        "cveTags",
+        "descriptions",
+        "metrics",
+        "weaknesses",
+        "configurations",
+        "references",
+        "vendorComments",
+    }
+)
+_STATUSES = frozenset(
+    {
+        "Received",
+        "Awaiting Analysis",
+        "Undergoing Analysis",
+        "Analyzed",
+        "Modified",
+        "Deferred",
+        "Rejected",
+    }
+)
+
+
 def _advisory(record: Mapping[str, Any]) -> Advisory:
+    familiar(record, _FIELDS, "cve")
     identifier = fields.cve(record, "id")
-    rejected = fields.optional(record, "vulnStatus") == "Rejected"
+    status = fields.optional(record, "vulnStatus")
+    if status is not None and status not in _STATUSES:
+        unfamiliar(f"cve.vulnStatus={status}")
+    rejected = status == "Rejected"
     return Advisory(
         source=NAME,
         id=identifier,

@@ -151,6 +151,62 @@ class Settings(BaseSettings):
         description="Largest feed document accepted, in bytes on the wire.",
     )
 
+    # Feeds that look wrong
+    feed_hold_withdrawn_share: float = Field(
+        default=0.05,  # a usual day takes back a few in ten thousand; a cut copy half of everything
+        gt=0,
+        le=1,
+        description="A feed run is held for approval when it would withdraw more than this share of the "
+        "feed's records. 1 switches the check off.",
+    )
+    feed_hold_closing_share: float = Field(
+        default=0.10,  # corrections close single findings; a whole product's range gone closes thousands
+        gt=0,
+        le=1,
+        description="A feed run is held when it would close more than this share of all open findings "
+        "(and at least 100). 1 switches the check off.",
+    )
+    feed_hold_opening_share: float = Field(
+        default=1.0,  # doubling what is open has been, so far, a lost upper bound of some product
+        gt=0,
+        le=1000,
+        description="A feed run is held when it would open more findings than this share of those open "
+        "(and at least 100).",
+    )
+    feed_hold_shrunken_share: float = Field(
+        default=0.20,  # complete feeds grow; the largest real step back seen in a year was below 3 %
+        gt=0,
+        le=1,
+        description="A run of a complete feed is held when it has fewer records than its last runs by more "
+        "than this share. 1 switches the check off.",
+    )
+    feed_hold_quarantined_share: float = Field(
+        default=0.05,  # no record of the real feeds is quarantined today
+        gt=0,
+        le=1,
+        description="A feed run is held when more than this share of its records break their form. "
+        "1 switches the check off.",
+    )
+    feed_drift_share: float = Field(
+        default=0.005,  # single bad records are accidents of their authors
+        gt=0,
+        le=1,
+        description="A feed is shown as drifted when more than this share of its records break their form, "
+        "or have fields or words that this version does not know.",
+    )
+    feed_hold_max_bytes: int = Field(
+        default=1024**3,  # all of NVD is 83 MB packed, all of OSV some 600 MB
+        ge=1024**2,
+        description="Documents of a held feed run kept for its approval, in bytes. Of a larger run only the "
+        "comparison is kept, and approving it means to fetch it again.",
+    )
+    feed_rollback_days: int = Field(
+        default=14,  # what NVD replaces in two weeks is some 100 MB
+        ge=1,
+        le=365,
+        description="Feed runs can be rolled back for so many days.",
+    )
+
     # Logging
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severity that is logged: debug, info, warning or error."

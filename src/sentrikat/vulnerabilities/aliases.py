@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 _ALIASES = """
-insert into alias (source, name, alias)
-select distinct :source, name, alias from staged_alias on conflict do nothing
+insert into alias (source, name, alias, feed_run_id)
+select distinct :source, name, alias, cast(:run as bigint) from staged_alias on conflict do nothing
 """
 
 # A name without a CVE of its own that some record calls another name of a CVE. One hop through a record that
@@ -37,21 +37,21 @@ with pairs as (
     select id, cve from direct
     union all select id, cve from through where id not in (select id from direct)
 )
-update vulnerability v set same_as_id = c.id
+update vulnerability v set same_as_id = c.id, same_as_run_id = cast(:run as bigint)
 from found join vulnerability c on c.name = found.cve where v.id = found.id and c.same_as_id is null
 returning v.id, c.id
 """
 
 
-def file_aliases(session: Session, source: str) -> int:
+def file_aliases(session: Session, source: str, run_id: int | None) -> int:
     """Keep the staged assertions of `source`; give how many names moved to a CVE because of them."""
-    added: Any = session.execute(text(_ALIASES), {"source": source})
-    return _file_under_the_cve(session) if added.rowcount else 0
+    added: Any = session.execute(text(_ALIASES), {"source": source, "run": run_id})
+    return _file_under_the_cve(session, run_id) if added.rowcount else 0
 
 
-def _file_under_the_cve(session: Session) -> int:
+def _file_under_the_cve(session: Session, run_id: int | None) -> int:
     """Move statements and scores of names that turned out to be a CVE's alias to that CVE."""
-    moved = session.execute(text(_SAME_AS)).all()
+    moved = session.execute(text(_SAME_AS), {"run": run_id}).all()
     if not moved:
         return 0
     pairs = {"old": [row[0] for row in moved], "new": [row[1] for row in moved]}

@@ -9,6 +9,7 @@ Leaves `newly_exploited` (vulnerability_id) for those who tell people of it.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -131,6 +132,13 @@ where n.kind = 'epss' and v.id = n.vulnerability_id
     ((n.fact->>'probability')::real, (n.fact->>'percentile')::real, n.fact->>'model_version')
 """
 
+_CLEAR_SSVC = """
+update vulnerability v set ssvc_exploitation = null, ssvc_automatable = null, ssvc_technical_impact = null
+from (select distinct vulnerability_id from changed_enrichment) c
+where v.id = c.vulnerability_id and num_nonnulls(ssvc_exploitation, ssvc_automatable, ssvc_technical_impact) > 0
+  and not exists (select from enrichment e where e.vulnerability_id = v.id and e.kind = 'ssvc' and e.valid_to is null)
+"""
+
 _PROJECT_SSVC = """
 update vulnerability v set ssvc_exploitation = n.fact->>'exploitation',
     ssvc_automatable = (n.fact->>'automatable')::boolean,
@@ -139,21 +147,26 @@ from resolved_enrichment n where n.kind = 'ssvc' and v.id = n.vulnerability_id
 """
 
 
-def merge_enrichments(session: Session, source: str, *, complete: bool, now: datetime) -> None:
-    """Merge the staged facts of `source`; `complete`: what was not mentioned is no longer said."""
+def merge_enrichments(session: Session, source: str, *, complete: bool, now: datetime) -> int:
+    """Merge the staged facts of `source`; `complete`: what was not mentioned is no longer said; give how many."""
+    session.execute(text(_ENRICHMENTS))
+    return merge_facts(session, source, complete=complete, now=now)
 
-    def run(statement: str) -> None:
+
+def merge_facts(session: Session, source: str, *, complete: bool, now: datetime) -> int:
+    """Merge `resolved_enrichment`, as `merge_enrichments` does."""
+
+    def run(statement: str) -> int:
         values = {"source": source, "now": now}
-        session.execute(
+        result: Any = session.execute(
             text(statement), {name: value for name, value in values.items() if f":{name}" in statement}
         )
+        return int(result.rowcount)
 
-    run(_ENRICHMENTS)
     session.execute(text("create index on resolved_enrichment (vulnerability_id, kind)"))
     session.execute(text("analyze resolved_enrichment"))
     run(_CLOSE_ENRICHMENTS)
-    if complete:
-        run(_CLOSE_MISSING_ENRICHMENTS)
+    withdrawn = run(_CLOSE_MISSING_ENRICHMENTS) if complete else 0
     run(_INSERT_ENRICHMENTS)
     session.execute(text("analyze changed_enrichment"))
     changed = session.scalar(text("select count(*) from changed_enrichment")) or 0
@@ -171,6 +184,8 @@ def merge_enrichments(session: Session, source: str, *, complete: bool, now: dat
         run(_CLEAR_EPSS)
         run(_PROJECT_EPSS)
     if "ssvc" in kinds:
+        run(_CLEAR_SSVC)
         run(_PROJECT_SSVC)
     if changed > _ANALYZED_ABOVE:
         analyze(session, "vulnerability")
+    return withdrawn

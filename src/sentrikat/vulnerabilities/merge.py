@@ -11,6 +11,7 @@ What changed is left in temporary tables for the rest of the transaction, so tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,12 @@ from sentrikat.infra.database.row_security import analyze
 from sentrikat.vulnerabilities.aliases import file_aliases
 from sentrikat.vulnerabilities.enrichments import merge_enrichments
 from sentrikat.vulnerabilities.names import merge_names
+from sentrikat.vulnerabilities.past import (
+    KEEP_ADVISORIES,
+    KEEP_NEW_ADVISORIES,
+    KEEP_WITHDRAWN,
+    KEEP_WORDS,
+)
 from sentrikat.vulnerabilities.staging import Staging
 from sentrikat.vulnerabilities.updates import merge_updates
 
@@ -122,6 +129,15 @@ join vulnerability v on v.name = s.vulnerability
 join product p on p.ecosystem = s.ecosystem and p.name = s.name
 left join platform_target pt on pt.digest = s.target
 left join platform_condition pc on pc.digest = s.condition
+"""
+
+_WITHDRAW_NAMED = """
+with gone as (
+    update advisory a set withdrawn_at = :now, digest = ''
+    from withdraw_advisory w where a.id = w.id and a.digest <> ''
+    returning a.id
+)
+insert into withdrawn_advisory select id from gone
 """
 
 _CLOSE_STATEMENTS = """
@@ -243,7 +259,10 @@ _ANALYZED_ABOVE = 20_000  # statements: a load of this size changes what the pla
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge did. `changed_products` and `changed_flaws` say whether matching has anything to do."""
+    """What a merge did. `changed_statements` and `changed_enrichments` say whether matching has anything to do.
+
+    `at` is the moment its facts bear: what follows from them must not be older.
+    """
 
     added: int
     changed: int
@@ -251,6 +270,9 @@ class Merged:
     statements: int
     changed_statements: int
     changed_enrichments: int
+    statements_closed: int = 0
+    facts_withdrawn: int = 0
+    at: datetime | None = None
     changed_names: int = 0
     changed_updates: int = 0
 
@@ -261,12 +283,25 @@ def create_change_tables(session: Session) -> None:
         session.execute(text(statement))
 
 
-def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) -> Merged:
-    """Merge a run's staged records; `complete`: what the run did not mention was withdrawn."""
+def merge(
+    session: Session,
+    staging: Staging,
+    *,
+    complete: bool,
+    now: datetime,
+    run_id: int | None = None,
+    undoable: bool = False,
+    withdraw: Sequence[int] = (),
+) -> Merged:
+    """Merge a run's staged records; `complete`: what the run did not mention was withdrawn.
+
+    `undoable` keeps what is replaced, for a rollback of the run `run_id`; `withdraw` are advisories taken back.
+    """
     staging.finish()
     values: dict[str, Any] = {
         "source": staging.source,
         "now": now,
+        "run": run_id,
         "summary_rank": SUMMARY_RANK.get(staging.source, LAST_SUMMARY_RANK),
     }
 
@@ -298,22 +333,40 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
         )
         or 0
     )
+    if undoable:
+        run(KEEP_ADVISORIES)
     staged = run(_ADVISORIES)
+    if undoable:
+        run(KEEP_NEW_ADVISORIES)
     withdrawn = run(_WITHDRAW_UNSEEN) if complete and staging.has_advisory else 0
-    file_aliases(session, staging.source)
+    if withdraw:
+        session.execute(
+            text(
+                "create temporary table withdraw_advisory on commit drop as"
+                " select unnest(cast(:ids as bigint[])) as id"
+            ),
+            {"ids": list(withdraw)},
+        )
+        withdrawn += run(_WITHDRAW_NAMED)
+    if withdrawn and undoable:
+        run(KEEP_WITHDRAWN)
+    file_aliases(session, staging.source, run_id)
     run(_RESOLVED)
     session.execute(text("create index on resolved_statement (advisory_id, vulnerability_id, product_id)"))
     session.execute(text("analyze resolved_statement"))
-    run(_CLOSE_STATEMENTS)
+    closed = run(_CLOSE_STATEMENTS)
     if withdrawn:
-        run(_CLOSE_WITHDRAWN)
+        closed += run(_CLOSE_WITHDRAWN)
     statements = run(_INSERT_STATEMENTS)
+    if undoable:
+        run(KEEP_WORDS)
     run(_SUMMARIES)
     run(_CLEAR_SCORES)
     run(_INSERT_SCORES)
     run(_PREFERRED_SCORES)
+    facts_withdrawn = 0
     if staging.has_enrichment:
-        merge_enrichments(session, staging.source, complete=complete, now=now)
+        facts_withdrawn = merge_enrichments(session, staging.source, complete=complete, now=now)
     changed_updates = merge_updates(session, staging, now=now)
     changed_names = merge_names(session, staging.source) if staging.has_names else 0
     if statements > _ANALYZED_ABOVE:
@@ -331,6 +384,9 @@ def merge(session: Session, staging: Staging, *, complete: bool, now: datetime) 
             text("select count(distinct vulnerability_id) from changed_enrichment")
         )
         or 0,
+        statements_closed=closed,
+        facts_withdrawn=facts_withdrawn,
+        at=now,
         changed_names=changed_names,
         changed_updates=changed_updates,
     )

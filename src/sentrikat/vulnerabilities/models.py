@@ -46,6 +46,10 @@ class Feed(Base):
     data_as_of: Mapped[datetime | None] = mapped_column(Moment)  # newest date the source itself names
     record_count: Mapped[int] = mapped_column(BigInteger, server_default="0")
     last_error: Mapped[str | None] = mapped_column(Text)
+    # When it first held everything its source has; before, nothing it brings is suspicious.
+    filled_at: Mapped[datetime | None] = mapped_column(Moment)
+    rolled_back_at: Mapped[datetime | None] = mapped_column(Moment)  # and no run since; None once released
+    rolled_back_to: Mapped[int | None] = mapped_column(BigInteger)  # the run whose data is in use
 
 
 class FeedRun(Base):
@@ -53,7 +57,11 @@ class FeedRun(Base):
 
     __tablename__ = "feed_run"
     __table_args__ = (
-        CheckConstraint("outcome in ('running','succeeded','unchanged','failed','refused')", name="outcome"),
+        CheckConstraint(
+            "outcome in ('running','succeeded','unchanged','failed','refused','held','approved','rejected','replaced',"
+            "'rolled_back')",
+            name="outcome",
+        ),
         Index("ix_feed_run_feed_started_at", "feed", "started_at"),
     )
 
@@ -70,6 +78,78 @@ class FeedRun(Base):
     withdrawn: Mapped[int] = mapped_column(BigInteger, server_default="0")
     quarantined: Mapped[int] = mapped_column(BigInteger, server_default="0")
     error: Mapped[str | None] = mapped_column(Text)
+    # The moment its facts bear, later than that of every earlier run whatever the clock says; None: it brought none.
+    merged_at: Mapped[datetime | None] = mapped_column(Moment)
+    fingerprint: Mapped[bytes | None] = mapped_column(LargeBinary)  # of its documents
+    state: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # of the feed after it
+    undoable: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))  # what it replaced is kept
+    remarks: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, server_default=text("'{}'")
+    )  # vulnerabilities.canary
+
+
+class FeedCandidate(Base):
+    """What a run brought and was not let live: its documents wait for somebody's decision."""
+
+    __tablename__ = "feed_candidate"
+
+    feed: Mapped[str] = mapped_column(Text, primary_key=True)
+    feed_run_id: Mapped[int] = mapped_column(ForeignKey("feed_run.id", ondelete="CASCADE"), index=True)
+    held_at: Mapped[datetime] = mapped_column(Moment)
+    remarks: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    kept_bytes: Mapped[int | None] = mapped_column(BigInteger)  # None: too large, only the comparison is kept
+    decision: Mapped[str | None] = mapped_column(Text)  # approve, under way
+    decided_by: Mapped[str | None] = mapped_column(Text)
+
+
+class FeedCandidateDocument(Base):
+    """A document of a candidate, as it was fetched; `memory` is what a run would remember of it."""
+
+    __tablename__ = "feed_candidate_document"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    feed: Mapped[str] = mapped_column(ForeignKey("feed_candidate.feed", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    url: Mapped[str] = mapped_column(Text)
+    fetched_at: Mapped[datetime] = mapped_column(Moment)
+    sha256: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(BigInteger)
+    memory: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class FeedCandidatePiece(Base):
+    """A document's bytes, in pieces that fit into memory."""
+
+    __tablename__ = "feed_candidate_piece"
+
+    document_id: Mapped[int] = mapped_column(
+        ForeignKey("feed_candidate_document.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AdvisoryPast(Base):
+    """What an advisory said before a run replaced it; without document: it was not there, or withdrawn."""
+
+    __tablename__ = "advisory_past"
+    __table_args__ = (Index("ix_advisory_past_feed_run_id_advisory_id", "feed_run_id", "advisory_id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    feed_run_id: Mapped[int] = mapped_column(ForeignKey("feed_run.id", ondelete="CASCADE"))
+    advisory_id: Mapped[int] = mapped_column(BigInteger)
+    document: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class WordsPast(Base):
+    """A flaw's words and dates before a run replaced them."""
+
+    __tablename__ = "words_past"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    feed_run_id: Mapped[int] = mapped_column(ForeignKey("feed_run.id", ondelete="CASCADE"), index=True)
+    vulnerability_id: Mapped[int] = mapped_column(BigInteger)
+    words: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
 class QuarantinedRecord(Base):
@@ -95,6 +175,7 @@ class Vulnerability(Base):
     name: Mapped[str] = mapped_column(Text, unique=True)
     # The flaw this id turned out to be another name of; its statements are filed there.
     same_as_id: Mapped[int | None] = mapped_column(ForeignKey("vulnerability.id"), index=True)
+    same_as_run_id: Mapped[int | None] = mapped_column(BigInteger)  # the run that filed it there
     title: Mapped[str | None] = mapped_column(Text)
     description: Mapped[str | None] = mapped_column(Text)
     summary_source: Mapped[str | None] = mapped_column(Text)
@@ -133,6 +214,7 @@ class Alias(Base):
     source: Mapped[str] = mapped_column(Text, primary_key=True)
     name: Mapped[str] = mapped_column(Text, primary_key=True, index=True)
     alias: Mapped[str] = mapped_column(Text, primary_key=True, index=True)
+    feed_run_id: Mapped[int | None] = mapped_column(BigInteger)  # the run that first said so
 
 
 class Advisory(Base):

@@ -12,6 +12,14 @@ from sentrikat.vulnerabilities.freshness import FeedStatus, feed_statuses
 from sentrikat.web.rendering import Doubt
 from sentrikat.web.words import number, plural, span
 
+_WORDS = {
+    "held": "An update waits for approval",
+    "rolled back": "Rolled back, not updated",
+    "shrunken": "Less than usual",
+    "drifted": "The format has changed",
+    "failing": "The last update failed",
+}
+
 
 def doubts_of(session: Session, visit: Visit, now: datetime) -> list[Doubt]:
     """Give every reason there is; none is good news."""
@@ -30,7 +38,7 @@ def doubts_of(session: Session, visit: Visit, now: datetime) -> list[Doubt]:
 
 
 def feed_doubts(statuses: list[FeedStatus]) -> list[Doubt]:
-    """Give one line each for the feeds never loaded, those that are old, and those that fail."""
+    """Give one line for each way of not being fresh, naming the feeds."""
     never = [status.title for status in statuses if status.state == "never loaded"]
     found = []
     if never:
@@ -43,7 +51,8 @@ def feed_doubts(statuses: list[FeedStatus]) -> list[Doubt]:
     ]
     if old:
         found.append(Doubt(f"Old data: {', '.join(old)}", "/feeds"))
-    failing = [status.title for status in statuses if status.state == "failing"]
-    if failing:
-        found.append(Doubt(f"The last update failed: {', '.join(failing)}", "/feeds"))
+    for state, words in _WORDS.items():
+        titles = [status.title for status in statuses if status.state == state]
+        if titles:
+            found.append(Doubt(f"{words}: {', '.join(titles)}", "/feeds"))
     return found

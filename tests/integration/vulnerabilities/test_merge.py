@@ -221,6 +221,7 @@ def test_a_rejected_flaw_is_marked_and_says_nothing_until_it_is_taken_back(
     database: Database, clock: FrozenClock
 ) -> None:
     publish(database, clock, "nvd", advisory(FLAW, statement(*ANVIL), description="A flaw."))
+    clock.advance(timedelta(hours=1))
     publish(database, clock, "nvd", advisory(FLAW, statement(*ANVIL), description="Rejected.", rejected=True))
     assert flaw(database, FLAW, "rejected_at") == (clock.now(),)
     assert current_statements(database) == []

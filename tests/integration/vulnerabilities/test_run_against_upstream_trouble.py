@@ -17,11 +17,12 @@ from sentrikat.feeds.transports.memory import DictTransport
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.vulnerabilities.freshness import feed_statuses
-from sentrikat.vulnerabilities.run import RunReport, run_feed
+from sentrikat.vulnerabilities.run import run_feed
+from sentrikat.vulnerabilities.run_record import RunReport
 from tests.builders import advisory, deb, following, new_organization, publish, report, rows, statement
 from tests.integration.feeds.conftest import Mirror
 
-EXPLOITED = "CVE-2021-44228"
+EXPLOITED = "CVE-2021-26855"  # ProxyLogon; no canary, so that it may go
 CISA = "/www.cisa.gov/"
 OSV = "/osv-vulnerabilities.storage.googleapis.com/"
 KEV_FILE = feed("kev").sources[0]

@@ -36,6 +36,7 @@ from sentrikat.domain.errors import InvalidInput
 from sentrikat.domain.matching.lanes import scheme_of
 from sentrikat.domain.versions import Scheme
 from sentrikat.feeds import fields
+from sentrikat.feeds.adapter import familiar
 from sentrikat.feeds.formats.cve5_versions import Span, spans
 from sentrikat.feeds.formats.scores import provider_named, score_of_vector
 
@@ -56,12 +57,41 @@ _COLLECTIONS = (
 _RHEL = re.compile(r"Red Hat Enterprise Linux (\d+)")
 
 
+_CNA_FIELDS = frozenset(
+    {
+        "providerMetadata",
+        "dateAssigned",
+        "datePublic",
+        "title",
+        "descriptions",
+        "affected",
+        "cpeApplicability",
+        "problemTypes",
+        "references",
+        "impacts",
+        "metrics",
+        "configurations",
+        "workarounds",
+        "solutions",
+        "exploits",
+        "timeline",
+        "credits",
+        "source",
+        "tags",
+        "taxonomyMappings",
+        "rejectedReasons",
+        "replacedBy",
+    }
+)
+
+
 def records(record: Mapping[str, Any], source: str) -> list[Advisory | Enrichment]:
     """Give what one CVE record says; ValueError, TypeError or KeyError where it breaks the schema."""
     metadata = fields.mapping(record["cveMetadata"], "cveMetadata")
     identifier = fields.cve(metadata, "cveId")
     containers = fields.mapping(record["containers"], "containers")
     cna = fields.mapping(containers["cna"], "cna")
+    familiar(cna, _CNA_FIELDS, "cna")
     rejected = fields.text(metadata, "state").upper() == "REJECTED"
     all_containers = [cna, *fields.objects(containers, "adp")]
     advisory = Advisory(

@@ -26,6 +26,7 @@ from sentrikat.domain.purl import canonical_name
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.domain.versions import Scheme, compare
 from sentrikat.feeds import fields
+from sentrikat.feeds.adapter import familiar
 from sentrikat.feeds.formats.osv_ecosystems import Ecosystem, ecosystem
 from sentrikat.feeds.formats.scores import score_of_vector
 
@@ -40,8 +41,30 @@ _MODULAR_BUILD = re.compile(r"\.module[+_]")
 _PROVIDERS = {"GHSA": "GitHub", "PYSEC": "PyPA", "RUSTSEC": "RustSec", "GO": "Go", "BIT": "Bitnami"}
 
 
+_FIELDS = frozenset(
+    {
+        "schema_version",
+        "id",
+        "modified",
+        "published",
+        "withdrawn",
+        "aliases",
+        "upstream",
+        "related",
+        "summary",
+        "details",
+        "severity",
+        "affected",
+        "references",
+        "credits",
+        "database_specific",
+    }
+)
+
+
 def advisory(record: Mapping[str, Any], source: str) -> Advisory:
     """Give the Advisory of one OSV record; ValueError or KeyError where it breaks the schema."""
+    familiar(record, _FIELDS, "record")
     identifier = fields.text(record, "id")
     aliases = fields.texts(record, "aliases")
     scores = tuple(_scores(record, identifier))
