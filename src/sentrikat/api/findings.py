@@ -22,6 +22,7 @@ Reader = Annotated[Caller, requires(Permission.FINDINGS_READ)]
 
 Severity = Literal["none", "low", "medium", "high", "critical"]
 Verdict = Literal["affected", "unknown"]
+Remedy = Literal["fixed", "open", "deferred", "will_not_fix", "end_of_life"]
 
 
 class FindingAnswer(Answer):
@@ -52,7 +53,9 @@ class FindingAnswer(Answer):
     policy: str | None
     outcome: str | None
     tier: Annotated[int, Field(description="0 routine to 4 emergency.")]
+    remedy: Annotated[str | None, Field(description="What the source says of a repair, see the filter.")]
     fixed_version: str | None
+    note: Annotated[str | None, Field(description="What the source adds: where the repair is, or why none.")]
     source: str | None
     sentence: str
 
@@ -128,6 +131,12 @@ class FindingParams(PageParams):
     software: Annotated[str | None, Field(max_length=200, description="Any part of a name.")] = None
     exposure: Literal["public", "internal", "unknown"] | None = None
     verdict: Verdict | None = None
+    remedy: Annotated[
+        Remedy | Literal["none"] | None,
+        Field(
+            description="What the source says of a repair; none: no repaired version, for whatever reason."
+        ),
+    ] = None
     due_before: AwareDatetime | None = None
     due_after: AwareDatetime | None = None
     opened_after: AwareDatetime | None = None
@@ -161,6 +170,7 @@ def list_all(caller: Reader, session: TenantSession, params: Annotated[FindingPa
             software=params.software,
             exposure=params.exposure,
             verdict=params.verdict,
+            remedy=params.remedy,
             due_before=params.due_before,
             due_after=params.due_after,
             opened_after=params.opened_after,

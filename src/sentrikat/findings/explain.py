@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from sentrikat.domain.advisory import Condition
+from sentrikat.domain.advisory import Condition, Remedy
 from sentrikat.domain.errors import NotFound
 from sentrikat.domain.matching.claim import Claim, Identity
 from sentrikat.domain.matching.conditions import Platform, condition_holds
@@ -402,6 +402,14 @@ def _history(session: Session, organization_id: int, finding_id: int, context: A
     return tuple(sorted(steps, key=lambda step: step.at or context.opened_at))
 
 
+_NO_REPAIR: dict[Remedy | None, str] = {
+    Remedy.OPEN: "No repair is published yet; ",
+    Remedy.DEFERRED: "The repair is postponed; ",
+    Remedy.WILL_NOT_FIX: "This release will not be repaired; a later one, ",
+    Remedy.END_OF_LIFE: "The release is no longer maintained; moving to one that is, ",
+}
+
+
 def _what_would_change(row: FindingRow, verdict: Verdict, context: Any) -> tuple[str, ...]:
     chosen = verdict.chosen
     words = []
@@ -409,8 +417,8 @@ def _what_would_change(row: FindingRow, verdict: Verdict, context: Any) -> tuple
         words.append(f"Updating {row.component_name} to {chosen.fixed} or newer closes this finding.")
     elif chosen is not None:
         words.append(
-            f"No fixed version is named; removing {row.component_name}, or a statement of"
-            f" {source_name(chosen.source)} that names one, would close this finding."
+            f"{_NO_REPAIR.get(chosen.remedy, 'No fixed version is named; ')}removing {row.component_name}, or a"
+            f" statement of {source_name(chosen.source)} that names one, would close this finding."
         )
     if row.exposure != "internal":
         words.append("If the asset is recorded as internal, the deadline is computed anew.")

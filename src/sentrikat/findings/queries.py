@@ -28,6 +28,8 @@ _NAMES_FOUND = 20_000  # components of a name
 EXPLOITED_PRIORITY = 1 << 48  # the top bit: in a catalog of exploited flaws
 _RANSOMWARE_PRIORITY = EXPLOITED_PRIORITY | 1 << 47  # only what is exploited can be
 _EXPOSURE = "(f.priority >> 42) & 3"
+# A statement with a repaired version says "fixed", also where its source has no word for it.
+_REMEDY = "coalesce(r.remedy, case when r.fixed is not null then 'fixed' end)"
 _TENTHS_OF_CVSS = "(f.priority >> 18) & 127"
 _EXPOSURE_RANK = {"public": 2, "unknown": 1, "internal": 0}
 # Tenths of a score that may bear the word: version 2 calls 7.0 to 10.0 high, and 0.0 to 3.9 low.
@@ -41,6 +43,7 @@ class FindingFilters:
     """What a list is narrowed to; None: not narrowed.
 
     `state` is open, closed or all; `verdict` affected or unknown ("to review"); `software` part of a name.
+    `remedy` what the source says of a repair (`domain.advisory.Remedy`), or `none`: whatever has no repaired version.
     `as_of` takes the place of `state`: what was open at that moment.
     """
 
@@ -54,6 +57,7 @@ class FindingFilters:
     software: str | None = None
     exposure: str | None = None
     verdict: str | None = None
+    remedy: str | None = None
     due_before: datetime | None = None
     due_after: datetime | None = None
     opened_after: datetime | None = None
@@ -92,7 +96,9 @@ class FindingRow:
     outcome: str | None
     tier: int
     priority: int
+    remedy: str | None
     fixed_version: str | None
+    note: str | None
     source: str | None
     sentence: str
 
@@ -112,7 +118,7 @@ _COLUMNS = """
     c.version as component_version, i.binaries, v.name as vulnerability, v.title, v.severity, v.cvss_score,
     v.exploited_since, v.ransomware, v.enisa_exploited_since, v.exploit_public, v.epss, f.verdict, f.opened_at,
     f.closed_at, f.close_reason, f.due_at,
-    f.policy, f.outcome, f.tier, f.priority, r.source, r.status, r.described, r.remedy, r.scheme, r.introduced,
+    f.policy, f.outcome, f.tier, f.priority, r.source, r.status, r.described, r.remedy, r.note, r.scheme, r.introduced,
     r.introduced_excluded, r.fixed, r.last_affected, p.ecosystem, p.name as product
 """
 
@@ -251,6 +257,7 @@ class _Narrowed:
     where: list[str]
     values: dict[str, Any]
     of_flaw: list[str] = field(default_factory=list)
+    of_statement: list[str] = field(default_factory=list)
     of_asset: list[str] = field(default_factory=list)
 
     @property
@@ -261,19 +268,29 @@ class _Narrowed:
     @property
     def of_others(self) -> str:
         """Give the conditions on the rows it points to."""
-        return " and ".join([*self.of_flaw, *self.of_asset]) or "true"
+        return " and ".join([*self.of_flaw, *self.of_statement, *self.of_asset]) or "true"
 
     @property
     def joins(self) -> str:
         """Give the joins that these need."""
         flaw = ["join vulnerability v on v.id = f.vulnerability_id"] if self.of_flaw else []
         asset = ["join asset a on a.id = f.asset_id"] if self.of_asset else []
-        return " ".join([*flaw, *asset])
+        statement = (
+            ["join match m on m.id = f.match_id join affected_range r on r.id = m.range_id"]
+            if self.of_statement
+            else []
+        )
+        return " ".join([*flaw, *statement, *asset])
 
     @property
     def keys(self) -> str:
         """Give the columns they join by."""
-        return ", ".join(["f.vulnerability_id"] * bool(self.of_flaw) + ["f.asset_id"] * bool(self.of_asset))
+        needed = {
+            "f.vulnerability_id": self.of_flaw,
+            "f.match_id": self.of_statement,
+            "f.asset_id": self.of_asset,
+        }
+        return ", ".join(name for name, conditions in needed.items() if conditions)
 
 
 def _count(session: Session, narrowed: _Narrowed) -> tuple[int, bool]:
@@ -308,6 +325,11 @@ def _narrowed(session: Session, organization_id: int, filters: FindingFilters, s
         where.append(f"f.priority {'>=' if filters.exploited else '<'} {EXPLOITED_PRIORITY}")
     _narrow_by_flaw(found, filters, is_open=is_open)
     _narrow_by_asset(found, filters, is_open=is_open)
+    if filters.remedy == "none":
+        found.of_statement.append("r.fixed is null")
+    elif filters.remedy is not None:
+        found.of_statement.append(f"{_REMEDY} = :remedy")
+        values["remedy"] = filters.remedy
     if filters.software is not None:
         # Looked up before, so that the planner knows how many there are: for few it goes by them, for many by rank.
         where.append("f.component_id = any(cast(:components as bigint[]))")
@@ -375,10 +397,11 @@ def _row(row: Row[Any]) -> FindingRow:
         **{
             name: values[name]
             for name in FindingRow.__slots__
-            if name not in {"binaries", "fixed_version", "sentence", "ransomware"}
+            if name not in {"binaries", "fixed_version", "sentence", "ransomware", "remedy"}
         },
         binaries=tuple(row.binaries or ()),
         ransomware=bool(row.ransomware),
+        remedy=row.remedy or ("fixed" if row.fixed else None),
         fixed_version=row.fixed,
         sentence=_sentence(row),
     )

@@ -19,6 +19,7 @@ _DAYS = re.compile(r"<?(\d{1,4})d")
 
 SEVERITIES = ("critical", "high", "medium", "low", "none")
 EXPOSURES = ("public", "internal", "unknown")
+REMEDIES = ("fixed", "open", "deferred", "will_not_fix", "end_of_life", "none")
 STATES = ("open", "closed", "all")
 
 
@@ -42,6 +43,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("software:openssl", "part of the software's name"),
     ("cve:CVE-2026-1234", "one vulnerability"),
     ("verdict:review", "where a source names no versions"),
+    ("remedy:none", "no repair: or open, deferred, will-not-fix, end-of-life; fixed: there is one"),
     ("opened:<7d", "opened within seven days, or since a day: opened:2026-06-01"),
     ("closed:<7d", "closed within seven days, or since a day: closed:2026-06-01"),
     ("state:all", "open, closed or all"),
@@ -113,6 +115,14 @@ def _verdict(filters: FindingFilters, value: str, _zone: ZoneInfo, _now: datetim
     return replace(filters, verdict=known[value.lower()])
 
 
+def _remedy(filters: FindingFilters, value: str, _zone: ZoneInfo, _now: datetime) -> FindingFilters:
+    name = value.lower().replace("-", "_")
+    if name not in REMEDIES:
+        known = ", ".join(one.replace("_", "-") for one in REMEDIES)
+        raise ValueError(f"“{value}” is not one of {known}")
+    return replace(filters, remedy=name)
+
+
 def _due(filters: FindingFilters, value: str, zone: ZoneInfo, now: datetime) -> FindingFilters:
     if value.lower() == "overdue":
         return replace(filters, due_before=now)
@@ -161,6 +171,7 @@ _KEYS: dict[str, _Reader] = {
     "cve": _flaw,
     "vulnerability": _flaw,
     "verdict": _verdict,
+    "remedy": _remedy,
     "due": _due,
     "opened": _opened,
     "closed": _closed,

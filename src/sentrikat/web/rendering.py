@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from sentrikat.domain.matching.wording import source_name
 from sentrikat.domain.permissions import Permission
 from sentrikat.identity.access import Visit
 from sentrikat.web import words
@@ -104,6 +105,8 @@ def environment() -> Environment:
         number=words.number,
         plural=words.plural,
         percent=words.percent,
+        repair=words.repair,
+        source_name=source_name,
         iso=words.iso,
         moment=_moment,
         day=_day,

@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
+
+from sentrikat.domain.advisory import Remedy
+from sentrikat.domain.matching.wording import remedy_words
+
+
+class Repairable(Protocol):
+    """A row of a list that says how its source stands to a repair."""
+
+    @property
+    def remedy(self) -> str | None:
+        """Give a `Remedy`."""
+        ...
+
+    @property
+    def fixed_version(self) -> str | None:
+        """Give the first good version."""
+        ...
+
 
 NOTHING = "\u2013"  # a dash where there is no figure
 
@@ -86,3 +105,8 @@ def percent(share: float | None) -> str:
         return NOTHING
     value = share * 100
     return f"{value:.1f}\u00a0%" if value < 10 else f"{value:.0f}\u00a0%"
+
+
+def repair(row: Repairable) -> str:
+    """Write what a source says of a repair: fixed in 3.0.13, will not be fixed, the release is no longer maintained."""
+    return remedy_words(Remedy(row.remedy) if row.remedy else None, row.fixed_version)

@@ -29,6 +29,7 @@ NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
             "opened:>2026-05-29T14:02:00+00:00",
             FindingFilters(opened_after=datetime(2026, 5, 29, 14, 2, tzinfo=UTC)),
         ),
+        ("remedy:will-not-fix", FindingFilters(remedy="will_not_fix")),
         ("verdict:review", FindingFilters(verdict="unknown")),
         ('software:"Visual Studio Code"', FindingFilters(software="Visual Studio Code")),
         ("openssl", FindingFilters(software="openssl")),  # a bare word
@@ -46,7 +47,16 @@ def test_what_people_write_is_read(text: str, filters: FindingFilters) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["exploited:maybe", "color:red", "due:soon", "asset-id:x", "severity:bad", 'software:""', "a\x00b"],
+    [
+        "exploited:maybe",
+        "color:red",
+        "remedy:never",
+        "due:soon",
+        "asset-id:x",
+        "severity:bad",
+        'software:""',
+        "a\x00b",
+    ],
 )
 def test_what_cannot_be_read_is_said_and_narrows_nothing(text: str) -> None:
     query = read_query(text, ZURICH, NOON)

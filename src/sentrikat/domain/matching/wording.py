@@ -47,7 +47,7 @@ def range_words(versions: VersionRange) -> str:
 def remedy_words(remedy: Remedy | None, fixed: str | None) -> str:
     """Say what the source says of a repair."""
     if fixed is not None:
-        return f"fixed in {fixed}"
+        return f"fixed in {fixed}" + (", which is not published yet" if remedy is Remedy.OPEN else "")
     return {
         None: "no fixed version named",
         Remedy.FIXED: "fixed, in a version the source does not name",
