@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Component
+from sentrikat.domain.matching.titles import letters_of
 from sentrikat.feeds.registry import FEEDS, feed
 from sentrikat.findings.change import newly_marked, pairs_moved, remember_pairs
 from sentrikat.findings.match import (
@@ -34,10 +35,11 @@ from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.jobs import Job, Periodic
 from sentrikat.infra.settings import load
+from sentrikat.inventory.candidates import possible_vendors
 from sentrikat.inventory.identification import identify, needs_names, note_covered
 from sentrikat.inventory.ingest import IngestResult
 from sentrikat.inventory.jobs import ingest_report
-from sentrikat.inventory.titles import letters_of, names_of
+from sentrikat.inventory.titles import names_of
 from sentrikat.vulnerabilities.canary import FindingsChange
 from sentrikat.vulnerabilities.merge import Merged
 from sentrikat.vulnerabilities.sources import refresh
@@ -51,7 +53,7 @@ def after_merge(session: Session, merged: Merged, *, now: datetime) -> FindingsC
     """Let matches, findings and deadlines follow what a feed changed, and say what that did."""
     now = max(now, merged.at or now)  # nothing ends before it began, wherever the clock was set
     change = FindingsChange()
-    if merged.changed_statements:
+    if merged.changed_statements or merged.changed_names:
         begin_matching(session)
         note_covered(session)
         concerned = _identify_again(session)
@@ -72,32 +74,40 @@ def _identify_again(session: Session) -> list[int]:
     """Identify anew what goes by a name that a feed has just spoken of; give whom that concerned.
 
     Identification depends on which names are spoken of at all: one that was unknown may be told now, and one that
-    seemed to belong to one product alone may turn out to belong to two.
+    seemed to belong to one product alone may turn out to belong to two. What nobody could tell may be told by a new
+    product of a maker it names.
     """
-    spoken = {
-        letters_of(name.partition(":")[2])
+    names = [
+        name.partition(":")
         for name in session.scalars(
             text(
-                "select distinct p.name from changed_statement s join product p on p.id = s.product_id"
-                " where p.ecosystem like 'cpe:%' or p.ecosystem in ('cve5', 'maven')"
+                "select p.name from product p where p.id in (select product_id from changed_statement"
+                " union all select product_id from changed_name)"
+                " and (p.ecosystem like 'cpe:%' or p.ecosystem in ('cve5', 'maven'))"
             )
         )
-    }
-    if not spoken:
+    ]
+    if not names:
         return []
+    spoken = {letters_of(product) for _, _, product in names}
+    vendors = {letters_of(vendor) for vendor, _, _ in names}
     rows = session.execute(
         text(
             "select id, kind, namespace, name, version, source_name, source_version, vendor, module, bundle_id,"
-            " cpe, purl, arch from component where kind <> all(cast(:packages as text[]))"
+            " cpe, purl, arch, identified from component where kind <> all(cast(:packages as text[]))"
             " or (kind = 'maven' and position(':' in name) = 0) order by id"
         ),
         {"packages": sorted(DISTRIBUTION_KINDS | LANGUAGE_KINDS)},
     )
-    concerned = [
-        row.id
-        for row in rows
-        if needs_names(component := Component(*row[1:])) and not spoken.isdisjoint(names_of(component))
-    ]
+    concerned = []
+    for row in rows:
+        component = Component(*row[1:-1])
+        if not needs_names(component):
+            continue
+        if not spoken.isdisjoint(names_of(component)) or (
+            row.identified == "unidentified" and not vendors.isdisjoint(possible_vendors(component))
+        ):
+            concerned.append(row.id)
     _identify(session, concerned)
     return concerned
 

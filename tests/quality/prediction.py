@@ -45,10 +45,10 @@ def _names(found: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[str]:
 
 
 def best_cpe(record: Mapping[str, Any]) -> str | None:
-    """Give the CPE name that the one component of a record was identified as."""
+    """Give the CPE name that the one labeled component of a record was identified as; its system is not asked for."""
     said = (*record.get("components", ()), *(one["component"] for one in record["unknown"]))
     said += tuple(finding["component"] for finding in record["findings"])
-    return next((one["cpe"] for one in said if one["cpe"]), None)
+    return next((one["cpe"] for one in said if one["cpe"] and one.get("type") != "os"), None)
 
 
 def product_of(cpe: str | None) -> tuple[str, str, str] | None:

@@ -281,7 +281,7 @@ def _upstream(component: Component) -> Component:
     """
     version = (component.version or "").rpartition(":")[2]
     return Component(
-        kind="application",
+        kind="upstream",
         namespace="linux",
         name=component.source_name or component.name,
         version=version.rpartition("-")[0] or version,
@@ -312,6 +312,8 @@ def _unknown_reason(component: Component, known: Judged, covered: frozenset[str]
         return None  # its packages and updates are judged, and listed where they cannot be
     if known.state == "unsupported":
         return "end_of_life" if is_end_of_life(component.namespace, covered) else "unsupported"
+    if known.state == "ignored":
+        return None
     if known.state in {"unidentified", "no_version"}:
         return known.state
     if component.kind in APPLICATION_KINDS | {"cpe"} and not known.described:

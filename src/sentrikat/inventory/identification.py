@@ -12,12 +12,14 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from sentrikat.catalogue.corrections import correction_of
 from sentrikat.domain.advisory import Product
-from sentrikat.domain.inventory import APPLICATION_KINDS, DISTRIBUTION_KINDS, Component
+from sentrikat.domain.inventory import DISTRIBUTION_KINDS, Component
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.identity import declared_cpe, declared_identities, declared_products
+from sentrikat.domain.matching.titles import is_update
 from sentrikat.infra.database.copy import copy_rows
-from sentrikat.inventory.titles import TitleIndex
+from sentrikat.inventory.titles import TitleIndex, needs_title
 
 
 def identify(session: Session, component_ids: Sequence[int], index: TitleIndex | None = None) -> None:
@@ -72,13 +74,6 @@ def identify_component(
     return found, _state(component, found, covered)
 
 
-def needs_title(component: Component) -> bool:
-    """Say whether a component is known by its title only."""
-    return (component.kind in APPLICATION_KINDS or component.kind == "cpe") and not declared_products(
-        component
-    )
-
-
 def needs_names(component: Component) -> bool:
     """Say whether identification looks up names for a component: its title's, or those of its declared CPE."""
     return (
@@ -131,7 +126,16 @@ def _state(component: Component, found: list[Identity], covered: frozenset[str])
         return "unidentified"
     if declared_products(component):
         return "no_version"
-    return "unidentified"
+    return _without_products(component)
+
+
+def _without_products(component: Component) -> str:
+    if is_update(component):
+        return "ignored"  # an update of a program is no program; whether it is missing is asked elsewhere
+    correction = correction_of(component)
+    if correction is None:
+        return "unidentified"
+    return "no_version" if correction.products else "unlisted"
 
 
 def _store(session: Session, identities: dict[int, list[Identity]]) -> None:

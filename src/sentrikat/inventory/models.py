@@ -76,7 +76,8 @@ class Component(Base):
     purl: Mapped[str | None] = mapped_column(Text)
     arch: Mapped[str | None] = mapped_column(Text)  # of an operating system; packages are one for all
     identified: Mapped[str] = mapped_column(Text, server_default="pending")
-    # pending | identified | unidentified | no_version | unsupported
+    # pending | identified | unidentified | no_version | unsupported | unlisted (no source speaks of it, as somebody
+    # found out) | ignored (not to be judged)
 
 
 class ComponentProduct(Base):

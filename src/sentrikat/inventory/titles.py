@@ -1,18 +1,20 @@
 """Software by name: from the words of title and vendor to the products that sources speak of, or to nothing.
 
-A title is reduced to its letters and digits, without version, architecture and language, and compared with the
-product part of every CPE name, and of every free-word product of a CVE record, that some statement is about.
-Equality alone is not enough, because short words are the products of many vendors: there must be evidence of the
-vendor, from the vendor field, the bundle id or the title itself, or the name must belong to one product only.
+A reviewed correction (catalogue.corrections) is believed before anything else. Then the title, reduced to its letters
+and digits, without version, architecture and language, is compared with the product part of every CPE name that a
+source lists or makes statements about, and of every free-word product of a CVE record. Equality alone is not enough,
+because short words are the products of many vendors: there must be evidence of the vendor, from the vendor field, the
+bundle id or the title itself. Where the letters lead nowhere, candidates that resemble the title are looked up and
+scored (domain.matching.likeness); the best is taken when it is beyond doubt, and else they are kept for people.
 
 One product often goes by several names of one vendor (`apache:http_server`, `apache:apache_http_server`, and in CVE
 records `apache software foundation:apache http server`). All of them are taken: they mean the same thing, and a
-statement under the rarer name is as true. The one most statements use is the name that is shown.
+statement under the rarer name is as true. The one most statements use is the name that is shown. A name that the
+dictionary deprecated comes with the one that replaced it.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,59 +22,35 @@ from dataclasses import dataclass, field
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from sentrikat.catalogue.corrections import correction_of
+from sentrikat.catalogue.packages import product_of_package
 from sentrikat.domain.advisory import Product
-from sentrikat.domain.cpe.name import ANY, CpeName, escape
-from sentrikat.domain.errors import InvalidName
-from sentrikat.domain.inventory import LANGUAGE_KINDS, Component
+from sentrikat.domain.cpe.name import CpeName
+from sentrikat.domain.inventory import APPLICATION_KINDS, LANGUAGE_KINDS, Component
 from sentrikat.domain.matching.claim import Identity
-from sentrikat.domain.matching.identity import declared_cpe, identity_of
-from sentrikat.inventory.makers import MAKERS
+from sentrikat.domain.matching.identity import declared_cpe, declared_products, identity_of
+from sentrikat.domain.matching.likeness import Likeness, believed
+from sentrikat.domain.matching.surroundings import extends, extension_id, fits, host_of
+from sentrikat.domain.matching.titles import (
+    LEGAL,
+    is_update,
+    letters_of,
+    spellings,
+    title_words,
+    vendor_words,
+    without_tagline,
+    words_of,
+)
+from sentrikat.inventory.candidates import ranked_candidates
+from sentrikat.inventory.products import (
+    CVE5,
+    identities_of,
+    product_named,
+    product_of_package_url,
+    version_attribute,
+)
 
-_NOISE = re.compile(
-    r"\((?:[^()]*)\)"  # architecture and language stand in brackets: (x64 en-US)
-    r"|\b(?:x64|x86|amd64|arm64|64[- ]?bit|32[- ]?bit|win64|win32|en[-_]us|version|setup|installer)\b"
-    r"|\.(?:app|exe|msi)$",
-    re.IGNORECASE,
-)
-_VERSION_WORD = re.compile(r"^v?\d+(?:[._]\d+)*[a-z]?\d*$", re.IGNORECASE)
-_WORDS = re.compile(r"[a-z0-9+#]+")
-_LETTERS = re.compile(r"[^a-z0-9+#]")
-
-# Legal forms and filler in vendor names; they say nothing about who it is.
-_LEGAL = frozenset(
-    [
-        "inc",
-        "incorporated",
-        "corp",
-        "corporation",
-        "llc",
-        "ltd",
-        "limited",
-        "gmbh",
-        "ag",
-        "sa",
-        "co",
-        "company",
-        "the",
-        "team",
-        "project",
-        "foundation",
-        "software",
-        "technologies",
-        "technology",
-        "systems",
-        "group",
-        "international",
-        "and",
-        "of",
-    ]
-)
-# Last words of a title that say which edition it is; NVD files editions under one product, or as sw_edition.
-_EDITIONS = frozenset(
-    {"ce", "community", "edition", "enterprise", "pro", "professional", "ultimate", "free", "standard"}
-)
 _MIN_UNIQUE = 4  # letters: shorter names are words of too many things to stand alone
-_CVE5 = "cve5"
 _LANGUAGE_VENDORS = {
     "pypi": ("python", "pythonsoftwarefoundation"),
     "npm": ("npmjs", "nodejs"),
@@ -84,13 +62,33 @@ _LANGUAGE_VENDORS = {
     "nuget": ("microsoft",),
 }
 
-_COUNTED = (
-    "select p.ecosystem, p.name, count(*) as statements from product p"
-    " join affected_range r on r.product_id = p.id and r.valid_to is null"
-    " where (p.ecosystem like 'cpe:%' or p.ecosystem = 'cve5') {narrowed} group by p.ecosystem, p.name"
-)
+# What CPE calls the language a package is made for.
+_LANGUAGE_HOSTS = {
+    "pypi": {"python", "pypi"},
+    "npm": {"node.js", "npm"},
+    "gem": {"ruby", "rails"},
+    "golang": {"go"},
+    "cargo": {"rust"},
+    "maven": {"maven", "java"},
+    "composer": {"php", "composer"},
+    "nuget": {".net", "nuget"},
+}
+# Repositories that give each name to one project, and a distribution's source packages: there a name that one product
+# alone has is that product. Anywhere else the name of a program is what its author pleased to call it.
+_CURATED = frozenset({"brew", "snap", "flatpak", "upstream"})
+
+_KNOWN = """
+select p.ecosystem, p.name, known.statements, c.target_software, r.name as replaced_by
+from product p
+cross join lateral (select count(*) as statements from (
+    select from affected_range a where a.product_id = p.id and a.valid_to is null limit 1000) as counted) as known
+left join catalogue_product c on c.product_id = p.id
+left join product r on r.id = c.replaced_by_id and r.ecosystem = p.ecosystem
+where (p.ecosystem like 'cpe:%' or p.ecosystem = 'cve5') {narrowed}
+  and (known.statements > 0 or c.product_id is not null)
+"""
 _LOOK_UP = text(
-    _COUNTED.format(
+    _KNOWN.format(
         narrowed="and regexp_replace(split_part(p.name, ':', 2), '[^a-z0-9+#]', '', 'g')"
         " = any(cast(:letters as text[]))"
     )
@@ -99,53 +97,14 @@ _ARTIFACTS = text(
     "select name from product where ecosystem = 'maven'"
     " and exists (select from affected_range r where r.product_id = product.id and r.valid_to is null)"
 )
-_EVERYTHING = text(_COUNTED.format(narrowed=""))
+_EVERYTHING = text(_KNOWN.format(narrowed=""))
 
 
-def letters_of(words: str) -> str:
-    """Reduce words to their letters and digits."""
-    return _LETTERS.sub("", words.lower())
-
-
-def title_words(component: Component) -> list[str]:
-    """Give the words of a title that name the product: without version, architecture, language and brackets."""
-    cleaned = _NOISE.sub(" ", component.name.lower())
-    version = (component.version or "").lower()
-    words: list[str] = []
-    for word in re.split(r"[\s,;:/|\u2013\u2014]+", cleaned):
-        bare = word.strip(".-_()[]")
-        if not bare or (version and bare == version):
-            continue
-        if words and _VERSION_WORD.match(bare) and ("." in bare or bare == version.split(".")[0]):
-            continue
-        words.append(bare)
-    return [word for word in words if word not in {"-", "for", "windows"} or len(words) == 1] or words
-
-
-def vendor_words(component: Component) -> set[str]:
-    """Give the words that say who made it: of the vendor field, and of a bundle id such as org.mozilla.firefox.
-
-    The words of the vendor also count as one: "Node.js Foundation" is `nodejs`.
-    """
-    named = [word for word in _WORDS.findall((component.vendor or "").lower()) if word not in _LEGAL]
-    words = {*named, "".join(named)} - {""}
-    words |= {MAKERS[word] for word in words if word in MAKERS}
-    if component.bundle_id:
-        words.update(set(component.bundle_id.lower().split(".")[1:2]) - _LEGAL)
-    return words
-
-
-def spellings(component: Component) -> dict[str, str]:
-    """Give the letters a product may go by, with the words before them: `chrome` -> `google` of "Google Chrome"."""
-    words = title_words(component)
-    found: dict[str, str] = {}
-    plain = words[:-1] if len(words) > 1 and words[-1] in _EDITIONS else words
-    for named in (words, plain):
-        for start in range(min(len(named), 3)):
-            letters = letters_of("".join(named[start:]))
-            if letters:
-                found.setdefault(letters, letters_of("".join(named[:start])))
-    return found
+def needs_title(component: Component) -> bool:
+    """Say whether a component is known by its title only."""
+    return (component.kind in APPLICATION_KINDS or component.kind == "cpe") and not declared_products(
+        component
+    )
 
 
 def _package_letters(name: str) -> str:
@@ -167,11 +126,30 @@ def names_of(component: Component) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """What a title was taken for: the names of one product, shown first; none where it cannot be told."""
+
+    products: tuple[Product, ...] = ()
+    method: str = ""
+    confidence: float = 0.0
+
+
+NOBODY = Choice()
+
+
+@dataclass(frozen=True, slots=True)
 class TitleIndex:
-    """Products by the letters of their product part, with how many statements are about each."""
+    """Products by the letters of their product part, with how many statements are about each.
+
+    `targets` are what a product's names are made for, `replaced` the product that took a deprecated one's place, and
+    `ranked` what resembles the titles whose letters led nowhere.
+    """
 
     products: dict[str, list[tuple[Product, int]]]
     artifacts: dict[str, list[Product]] = field(default_factory=dict)  # Maven products by artifact
+    targets: dict[Product, tuple[str, ...]] = field(default_factory=dict)
+    replaced: dict[Product, Product] = field(default_factory=dict)
+    ranked: dict[Component, list[Likeness]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, session: Session, components: Sequence[Component] | None = None) -> TitleIndex:
@@ -185,7 +163,18 @@ class TitleIndex:
         jars = components is None or any(one.kind == "maven" for one in components)
         for name in session.scalars(_ARTIFACTS) if jars else ():
             artifacts[name.partition(":")[2]].append(Product("maven", name))
-        return cls.of(((Product(row.ecosystem, row.name), row.statements) for row in rows), dict(artifacts))
+        found = cls.of(((Product(row.ecosystem, row.name), row.statements) for row in rows), dict(artifacts))
+        for row in rows:
+            product = Product(row.ecosystem, row.name)
+            if row.target_software:
+                found.targets[product] = tuple(row.target_software)
+            if row.replaced_by:
+                found.replaced[product] = Product(row.ecosystem, row.replaced_by)
+        unresolved = [
+            one for one in components or () if needs_title(one) and not is_update(one) and found.is_open(one)
+        ]
+        found.ranked.update(ranked_candidates(session, unresolved))
+        return found
 
     @classmethod
     def of(
@@ -199,19 +188,8 @@ class TitleIndex:
 
     def identities(self, component: Component, os_family: str) -> list[Identity]:
         """Give the product the title names, under each of its names, the most used first; or nothing."""
-        products, method, confidence = self.choose(component)
-        found = []
-        for product in products:
-            vendor, _, name = product.name.partition(":")
-            cpe = None
-            if product.ecosystem != _CVE5:
-                cpe = CpeName(product.ecosystem[-1], vendor, name, _version_attribute(component.version))
-            identity = identity_of(
-                product, component.version, method=method, confidence=confidence, os_family=os_family, cpe=cpe
-            )
-            if identity is not None:
-                found.append(identity)
-        return found
+        choice = self.choose(component)
+        return identities_of(component, choice.products, choice.method, choice.confidence, os_family)
 
     def artifact(self, component: Component, os_family: str) -> list[Identity]:
         """Give the Maven product of a jar that names its artifact but not its group.
@@ -234,11 +212,11 @@ class TitleIndex:
 
     def records_of(self, component: Component, name: CpeName, os_family: str) -> list[Identity]:
         """Give the identities under which CVE records speak, in free words, of a declared CPE product."""
-        makers = set(_WORDS.findall(name.vendor)) - _LEGAL
+        makers = set(words_of(name.vendor)) - LEGAL
         found = []
         for letters in sorted(_declared_spellings(name)):
             for product, _ in self.products.get(letters, ()):
-                if product.ecosystem == _CVE5 and _made_by(product, makers, letters_of(name.vendor)):
+                if product.ecosystem == CVE5 and _made_by(product, makers, letters_of(name.vendor)):
                     identity = identity_of(
                         product,
                         component.version,
@@ -250,26 +228,61 @@ class TitleIndex:
                         found.append(identity)
         return found
 
-    def choose(self, component: Component) -> tuple[list[Product], str, float]:
-        """Give (names of the product, method, confidence); no names where evidence is missing or divided."""
+    def choose(self, component: Component) -> Choice:
+        """Give what the title is taken for; nothing where evidence is missing or divided."""
+        if (correction := correction_of(component)) is not None:
+            return Choice(tuple(map(product_named, correction.products)), "correction", 1.0)
+        if (product := product_of_package_url(component)) is not None:
+            return Choice((product,), "package_index", 0.95)
+        choice = self._by_letters(component)
+        if choice.products:
+            return self._with_replacements(choice)
+        best = believed(self.ranked.get(component, ()))
+        if best is None:
+            return NOBODY
+        product = Product("cpe:a", best.candidate.name)
+        return self._with_replacements(Choice((product,), "likeness", best.score))
+
+    def is_open(self, component: Component) -> bool:
+        """Say whether neither a correction nor its letters tell a component."""
+        return correction_of(component) is None and not self.choose(component).products
+
+    def _by_letters(self, component: Component) -> Choice:
+        if is_update(component):
+            return NOBODY
         makers = vendor_words(component)
+        host = host_of(component)
         proven: dict[str, list[tuple[Product, int]]] = defaultdict(list)
-        for letters, before in spellings(component).items():
+        for letters, before in spellings(component).items() if extension_id(component) is None else ():
             for product, statements in self.products.get(letters, ()):
-                if product.ecosystem in {"cpe:a", _CVE5} and _made_by(product, makers, before):
+                if product.ecosystem not in {"cpe:a", CVE5} or not fits(host, self.targets.get(product, ())):
+                    continue
+                if _made_by(product, makers, before) and _is_maker(before, product, makers):
                     proven[_maker(product, makers | ({before} if before else set()))].append(
                         (product, statements)
                     )
         if proven:
-            return self._with_namesake(*_one_maker(proven))
+            return Choice(*self._with_namesake(*_one_maker(proven)))
         if makers - {letters_of("".join(title_words(component)))}:
             # Somebody else made it: Mist by ninxsoft is not mist.io's, whatever its name.
-            return [], "", 0.0
-        return self._by_title_alone(component)
+            return NOBODY
+        choice = Choice(*self._by_title_alone(component, host))
+        if not choice.products and (brief := without_tagline(component)) is not component:
+            choice = Choice(*self._by_title_alone(brief, host))
+        return choice
+
+    def _with_replacements(self, choice: Choice) -> Choice:
+        """Put the name that replaced a deprecated one before it; statements may use either."""
+        found: list[Product] = []
+        for product in choice.products:
+            if (newer := self.replaced.get(product)) is not None and newer not in choice.products:
+                found.append(newer)
+            found.append(product)
+        return Choice(tuple(found), choice.method, choice.confidence)
 
     def _with_namesake(
-        self, products: list[Product], method: str, confidence: float
-    ) -> tuple[list[Product], str, float]:
+        self, products: tuple[Product, ...], method: str, confidence: float
+    ) -> tuple[tuple[Product, ...], str, float]:
         """Add the product filed under its own name as vendor, which NVD does where no organization stands behind it.
 
         7-Zip of Igor Pavlov is both igor_pavlov:7-zip and, for most of its flaws, 7-zip:7-zip.
@@ -284,20 +297,28 @@ class TitleIndex:
             and one not in products
             and letters_of(one.name.partition(":")[0]) == letters_of(one.name.partition(":")[2])
         ]
-        ordered = sorted(
-            [*products, *own], key=lambda one: (one.ecosystem == _CVE5, -counts.get(one, 0), one)
-        )
-        return ordered, method, confidence
+        ordered = sorted([*products, *own], key=lambda one: (one.ecosystem == CVE5, -counts.get(one, 0), one))
+        return tuple(ordered), method, confidence
 
     def name_of_package(self, kind: str, name: str, version: str | None) -> CpeName | None:
         """Give the CPE name of a language package, to show; its flaws are judged in its own ecosystem.
 
         Taken where the product's vendor is the language's, the project itself, or the only one of that name.
         """
+        attribute = version_attribute(version)
+        if (indexed := product_of_package(kind, name)) is not None:
+            vendor, _, own = indexed.partition(":")
+            return CpeName("a", vendor, own, attribute)
         letters = _package_letters(name)
         if len(letters) < _MIN_UNIQUE:
             return None
-        found = [(one, count) for one, count in self.products.get(letters, ()) if one.ecosystem == "cpe:a"]
+        hosts = _LANGUAGE_HOSTS.get(kind, set())
+        found = [
+            (one, count)
+            for one, count in self.products.get(letters, ())
+            if one.ecosystem == "cpe:a"
+            and (not (extended := extends(self.targets.get(one, ()))) or not extended.isdisjoint(hosts))
+        ]
         makers = {letters, f"{letters}project", kind, *_LANGUAGE_VENDORS.get(kind, ())}
         proven = [pair for pair in found if letters_of(pair[0].name.partition(":")[0]) in makers]
         chosen = proven or (found if len(found) == 1 else [])
@@ -305,46 +326,40 @@ class TitleIndex:
             return None
         product = max(chosen, key=lambda pair: (pair[1], pair[0]))[0]
         vendor, _, own = product.name.partition(":")
-        return CpeName("a", vendor, own, _version_attribute(version))
+        return CpeName("a", vendor, own, attribute)
 
-    def _named_after(self, component: Component) -> tuple[list[Product], str, float]:
+    def _by_title_alone(
+        self, component: Component, host: str | None
+    ) -> tuple[tuple[Product, ...], str, float]:
+        """Give a product named after its maker, whom the title then names; in curated repositories also a lone one."""
         letters = letters_of("".join(title_words(component)))
-        own = [
-            (product, count)
-            for product, count in self.products.get(letters, ())
-            if product.ecosystem == "cpe:a" and letters_of(product.name.partition(":")[0]) == letters
+        if len(letters) < _MIN_UNIQUE:
+            return (), "", 0.0
+        candidates = [
+            one
+            for one, _ in self.products.get(letters, ())
+            if one.ecosystem == "cpe:a" and fits(host, self.targets.get(one, ()))
         ]
-        if len(letters) < _MIN_UNIQUE or len(own) != 1:
-            return [], "", 0.0
-        return [own[0][0]], "title", 0.7
-
-    def _by_title_alone(self, component: Component) -> tuple[list[Product], str, float]:
-        found, method, confidence = self._named_after(component)
-        if found:
-            return found, method, confidence
-        letters = letters_of("".join(title_words(component)))
-        candidates = [one for one, _ in self.products.get(letters, ()) if one.ecosystem == "cpe:a"]
-        if len(letters) < _MIN_UNIQUE or len(candidates) != 1:
-            return [], "", 0.0
-        return candidates, "title", 0.6
+        named = {letters, f"{letters}project", f"{letters}team"}
+        own = [one for one in candidates if letters_of(one.name.partition(":")[0]) in named]
+        if len(own) == 1:
+            return (own[0],), "title", 0.7
+        if len(candidates) == 1 and component.kind in _CURATED:
+            return (candidates[0],), "title", 0.6
+        return (), "", 0.0
 
 
-def _version_attribute(version: str | None) -> str:
-    """Give a version as a CPE attribute; `*` for none, and for one that CPE cannot write."""
-    try:
-        return escape(version) if version else ANY
-    except InvalidName:
-        return ANY
-
-
-def _one_maker(proven: dict[str, list[tuple[Product, int]]]) -> tuple[list[Product], str, float]:
+def _one_maker(
+    proven: dict[str, list[tuple[Product, int]]],
+) -> tuple[tuple[Product, ...], str, float]:
     """Give the names of the one maker, most statements first; nothing when two makers are as likely."""
-    weights = {maker: max(count for _, count in found) for maker, found in proven.items()}
+    # A product that is only listed weighs a fifth of a statement: less than any that somebody speaks of.
+    weights = {maker: max(0.2, *(count for _, count in found)) for maker, found in proven.items()}
     ordered = sorted(weights, key=lambda maker: -weights[maker])
     if len(ordered) > 1 and weights[ordered[0]] < _CLEARLY * weights[ordered[1]]:
-        return [], "", 0.0
-    found = sorted(proven[ordered[0]], key=lambda pair: (pair[0].ecosystem == _CVE5, -pair[1], pair[0]))
-    return [product for product, _ in found], "title_and_vendor", 0.9 if len(ordered) == 1 else 0.8
+        return (), "", 0.0
+    found = sorted(proven[ordered[0]], key=lambda pair: (pair[0].ecosystem == CVE5, -pair[1], pair[0]))
+    return tuple(product for product, _ in found), "title_and_vendor", 0.9 if len(ordered) == 1 else 0.8
 
 
 _CLEARLY = 5  # times as many statements: a namesake of an established product, not its equal
@@ -356,7 +371,17 @@ def _maker(product: Product, makers: set[str]) -> str:
     letters = letters_of(vendor)
     if letters in makers:
         return letters
-    return min(set(_WORDS.findall(vendor)) & makers, default=letters)
+    return min(set(words_of(vendor)) & makers, default=letters)
+
+
+def _is_maker(before: str, product: Product, makers: set[str]) -> bool:
+    """Say whether the words left out of a title name its maker: Tools for .NET is not .NET, Microsoft .NET is."""
+    vendor = product.name.partition(":")[0]
+    return not before or before in makers | {letters_of(vendor), *words_of(vendor), "".join(_named(vendor))}
+
+
+def _named(vendor: str) -> list[str]:
+    return [word for word in words_of(vendor) if word not in LEGAL]
 
 
 def _made_by(product: Product, makers: set[str], before: str) -> bool:
@@ -365,5 +390,5 @@ def _made_by(product: Product, makers: set[str], before: str) -> bool:
     letters = letters_of(vendor)
     if letters in makers or (before and letters == before):
         return True
-    own = set(_WORDS.findall(vendor)) - _LEGAL
+    own = set(words_of(vendor)) - LEGAL
     return bool(own & (makers | ({before} if before else set())))

@@ -340,7 +340,7 @@ def test_a_cpe_name_is_found_in_the_words_of_cve_records_that_come_later(world: 
 
 def test_a_title_that_turns_out_to_be_of_two_products_is_no_longer_taken_for_one(world: World) -> None:
     world.says("nvd", statement("cpe:a", "acme:viewpoint", fixed="5.0"))
-    world.host("host", {"type": "application", "name": "Viewpoint", "version": "4.0"})
+    world.host("host", {"type": "brew", "name": "viewpoint", "version": "4.0"})
     assert list(world.verdicts().values()) == ["affected"]
 
     world.says("nvd", statement("cpe:a", "other:viewpoint", fixed="1.0"), flaw="CVE-2026-1002")

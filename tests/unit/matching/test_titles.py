@@ -6,7 +6,8 @@ import pytest
 
 from sentrikat.domain.advisory import Product
 from sentrikat.domain.inventory import Component
-from sentrikat.inventory.titles import TitleIndex, title_words
+from sentrikat.domain.matching.titles import title_words
+from sentrikat.inventory.titles import TitleIndex
 
 # CPE products as NVD has them, among them every one that a shorter title was once mistaken for.
 NAMES = (

@@ -40,6 +40,15 @@ def test_the_best_identification_is_read_also_where_nothing_was_found() -> None:
     assert product_of(best_cpe(record)) == ("a", "zoom", "zoom")
 
 
+def test_the_system_of_the_host_is_not_the_labeled_program() -> None:
+    system = {
+        "component": {"cpe": "cpe:2.3:o:apple:macos:13.0:*:*:*:*:*:*:*", "type": "os"},
+        "reason": "undescribed",
+    }
+
+    assert best_cpe(NOTHING | {"unknown": [system]}) is None
+
+
 @pytest.mark.parametrize(
     ("cpe", "product"),
     [
