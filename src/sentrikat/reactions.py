@@ -31,6 +31,7 @@ from sentrikat.findings.match import (
 )
 from sentrikat.findings.prioritize import prioritize_all, prioritize_assets, prioritize_flaws
 from sentrikat.findings.reconcile import Reconciled, reconcile_asset, reconcile_matches
+from sentrikat.findings.reopen import reopen_findings
 from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.jobs import Job, Periodic
@@ -63,7 +64,9 @@ def after_merge(session: Session, merged: Merged, *, now: datetime) -> FindingsC
             match_components(session, concerned, now=now)
             match_statements(session, now=now)
         remember_pairs(session)
-        change = pairs_moved(session, reconcile_matches(session, now=now))
+        again = reopen_findings(session, since=merged.since, now=now) if merged.since else 0
+        reconciled = reconcile_matches(session, now=now)
+        change = pairs_moved(session, replace(reconciled, opened=reconciled.opened + again))
     if merged.changed_enrichments:
         prioritize_flaws(session, now=now, cause="enrichment")
         change = replace(change, exploited=change.exploited + newly_marked(session))
@@ -167,6 +170,11 @@ def run_refresh(database: Database, *, name: str) -> None:
     clock, settings = SystemClock(), load()
     if not settings.feeds_enabled:
         return  # an isolated installation: data comes by bundle, and its age is shown as it is
+    with database.as_system() as session:
+        if session.scalar(
+            text("select rolled_back_at is not null from feed where name = :name"), {"name": name}
+        ):
+            return  # waits until somebody releases it, and is shown as that
 
     def after(session: Session, merged: Merged) -> FindingsChange:
         return after_merge(session, merged, now=clock.now())

@@ -32,6 +32,7 @@ from sentrikat.vulnerabilities.candidates import decide_approval, reject_candida
 from sentrikat.vulnerabilities.coverage import WINDOW, coverage_of_new_flaws
 from sentrikat.vulnerabilities.freshness import feed_statuses
 from sentrikat.vulnerabilities.merge import Merged
+from sentrikat.vulnerabilities.rollback import release, roll_back
 from sentrikat.vulnerabilities.run import run_feed
 from sentrikat.vulnerabilities.run_record import RunReport
 from sentrikat.vulnerabilities.sources import approve, limits_of, outbound_hosts, refresh
@@ -159,6 +160,33 @@ def reject_feed(
     ):
         dropped = reject_candidate(session, COMMAND_LINE, feed(name).name, run, now=SystemClock().now())
     print(f"{name}: run {dropped.run_id} is dropped; the data of the last good run stays in use")
+
+
+@app.command("rollback")
+def roll_back_feed(
+    name: Annotated[str, typer.Argument(help="The feed whose last run is undone.")],
+    to: Annotated[int | None, typer.Option("--to", help="The run whose data is to be in use again.")] = None,
+) -> None:
+    """Undo the last run of a feed, or all after one; the feed then waits until it is released."""
+    clock, one = SystemClock(), feed(name)
+    with open_database(load(), application_name="sentrikat feeds") as database:
+        report = roll_back(database, one.name, clock, COMMAND_LINE, to=to, after=follow(clock))
+    if report.effect is not None:
+        print(f"{name}: rolled back; {report.effect.words()}")
+    print(f"  It is not updated until you run: sentrikat feeds release {name}")
+
+
+@app.command("release")
+def release_feed(
+    name: Annotated[str, typer.Argument(help="The feed that may be updated again.")],
+) -> None:
+    """Let a feed that was rolled back be updated again."""
+    with (
+        open_database(load(), application_name="sentrikat feeds") as database,
+        database.as_system() as session,
+    ):
+        release(session, COMMAND_LINE, feed(name).name, now=SystemClock().now())
+    print(f"{name}: released; the next run fetches it")
 
 
 @app.command("outbound")

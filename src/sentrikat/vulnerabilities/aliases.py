@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import text
@@ -76,5 +77,71 @@ def _file_under_the_cve(session: Session, run_id: int | None) -> int:
     )
     session.execute(
         text("insert into touched_score select unnest(cast(:new as bigint[]))"), {"new": pairs["new"]}
+    )
+    return len(moved)
+
+
+_UNFILE = """
+with pairs as (
+    select name as one, alias as other from alias union select alias, name from alias
+)
+update vulnerability v set same_as_id = null, same_as_run_id = null
+from vulnerability c
+where c.id = v.same_as_id and v.same_as_run_id = any(cast(:runs as bigint[]))
+  and not exists (select from pairs p where p.one = v.name and p.other = c.name)
+  and not exists (
+    select from pairs p join pairs q on q.one = p.other where p.one = v.name and q.other = c.name)
+returning v.id, v.name, c.id
+"""
+
+
+def forget_aliases(session: Session, source: str, run_ids: Sequence[int]) -> None:
+    """Drop what `source` first asserted in these runs."""
+    session.execute(
+        text("delete from alias where source = :source and feed_run_id = any(cast(:runs as bigint[]))"),
+        {"source": source, "runs": list(run_ids)},
+    )
+
+
+def unfile(session: Session, run_ids: Sequence[int]) -> int:
+    """Move what these runs filed under a CVE back to its own name, where nobody links the two any more.
+
+    Records that call themselves by that name move; what others said under it before cannot be told apart.
+    """
+    moved = session.execute(text(_UNFILE), {"runs": list(run_ids)}).all()
+    if not moved:
+        return 0
+    values = {
+        "own": [row[0] for row in moved],
+        "names": [row[1] for row in moved],
+        "cve": [row[2] for row in moved],
+    }
+    lists = (
+        "(select unnest(cast(:own as bigint[])) as own, unnest(cast(:names as text[])) as name,"
+        " unnest(cast(:cve as bigint[])) as cve)"
+    )
+    session.execute(
+        text(
+            f"with gone as (update affected_range r set vulnerability_id = l.own from {lists} l"  # noqa: S608
+            " join advisory a on a.external_id = l.name"
+            " where r.advisory_id = a.id and r.vulnerability_id = l.cve and r.valid_to is null"
+            " returning r.product_id, l.own, l.cve)"
+            " insert into changed_statement select product_id, own from gone union select product_id, cve from gone"
+        ),
+        values,
+    )
+    session.execute(
+        text(
+            f"update severity_score s set vulnerability_id = l.own from {lists} l"  # noqa: S608
+            " join advisory a on a.external_id = l.name where s.advisory_id = a.id and s.vulnerability_id = l.cve"
+        ),
+        values,
+    )
+    session.execute(
+        text(
+            "insert into touched_score select unnest(cast(:own as bigint[]))"
+            " union select unnest(cast(:cve as bigint[]))"
+        ),
+        {"own": values["own"], "cve": values["cve"]},
     )
     return len(moved)

@@ -189,3 +189,27 @@ def merge_facts(session: Session, source: str, *, complete: bool, now: datetime)
     if changed > _ANALYZED_ABOVE:
         analyze(session, "vulnerability")
     return withdrawn
+
+
+_FORGET_FACTS = """
+with gone as (
+    update enrichment set valid_to = :now
+    where source = :source and valid_from > :since and valid_to is null returning vulnerability_id
+)
+insert into changed_enrichment select vulnerability_id from gone
+"""
+
+_FACTS_OF_THEN = """
+create temporary table resolved_enrichment on commit drop as
+select distinct on (vulnerability_id, kind) vulnerability_id, kind, fact from enrichment
+where source = :source and valid_from <= :since and valid_to > :since
+order by vulnerability_id, kind, valid_from desc
+"""
+
+
+def restore_facts(session: Session, source: str, *, since: datetime, now: datetime) -> None:
+    """Say again what `source` said at `since`, and nothing of what it said after."""
+    values = {"source": source, "since": since}
+    session.execute(text(_FACTS_OF_THEN), values)
+    session.execute(text(_FORGET_FACTS), {**values, "now": now})
+    merge_facts(session, source, complete=False, now=now)

@@ -226,7 +226,7 @@ insert into touched_score select distinct vulnerability_id from made
 
 # The order of domain.cvss.preferred: newest version of CVSS, then the primary score, CISA-ADP's last, then the
 # higher one. A flaw whose last score was taken back has none.
-_PREFERRED_SCORES = """
+PREFERRED_SCORES = """
 with preferred as (
     select distinct on (t.vulnerability_id) t.vulnerability_id, s.score, s.version, s.vector, s.provider, s.severity
     from (select distinct vulnerability_id from touched_score) t
@@ -261,7 +261,8 @@ _ANALYZED_ABOVE = 20_000  # statements: a load of this size changes what the pla
 class Merged:
     """What a merge did. `changed_statements` and `changed_enrichments` say whether matching has anything to do.
 
-    `at` is the moment its facts bear: what follows from them must not be older.
+    `at` is the moment its facts bear: what follows from them must not be older. `since` is set by a rollback: what
+    followed from statements after that moment was wrong.
     """
 
     added: int
@@ -273,6 +274,7 @@ class Merged:
     statements_closed: int = 0
     facts_withdrawn: int = 0
     at: datetime | None = None
+    since: datetime | None = None
     changed_names: int = 0
     changed_updates: int = 0
 
@@ -363,7 +365,7 @@ def merge(
     run(_SUMMARIES)
     run(_CLEAR_SCORES)
     run(_INSERT_SCORES)
-    run(_PREFERRED_SCORES)
+    run(PREFERRED_SCORES)
     facts_withdrawn = 0
     if staging.has_enrichment:
         facts_withdrawn = merge_enrichments(session, staging.source, complete=complete, now=now)
