@@ -406,7 +406,7 @@ _NO_REPAIR: dict[Remedy | None, str] = {
     Remedy.OPEN: "No repair is published yet; ",
     Remedy.DEFERRED: "The repair is postponed; ",
     Remedy.WILL_NOT_FIX: "This release will not be repaired; a later one, ",
-    Remedy.END_OF_LIFE: "The release is no longer maintained; moving to one that is, ",
+    Remedy.END_OF_LIFE: "The support of this release has ended; moving to one that is supported, ",
 }
 
 
@@ -418,7 +418,7 @@ def _what_would_change(row: FindingRow, verdict: Verdict, context: Any) -> tuple
     elif chosen is not None:
         words.append(
             f"{_NO_REPAIR.get(chosen.remedy, 'No fixed version is named; ')}removing {row.component_name}, or a"
-            f" statement of {source_name(chosen.source)} that names one, would close this finding."
+            f" statement of {source_name(chosen.source)} that names a repaired version, would close this finding."
         )
     if row.exposure != "internal":
         words.append("If the asset is recorded as internal, the deadline is computed anew.")

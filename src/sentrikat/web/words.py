@@ -108,5 +108,5 @@ def percent(share: float | None) -> str:
 
 
 def repair(row: Repairable) -> str:
-    """Write what a source says of a repair: fixed in 3.0.13, will not be fixed, the release is no longer maintained."""
+    """Write what a source says of a repair: fixed in 3.0.13, will not be fixed, past the support of this release."""
     return remedy_words(Remedy(row.remedy) if row.remedy else None, row.fixed_version)

@@ -69,12 +69,12 @@ def test_a_finding_says_why_there_is_no_repair_and_where_there_is_one(
 
     assert (found["1"].remedy, found["1"].note) == ("fixed", "in Ubuntu Pro (esm-infra)")
     assert found["6"].remedy == "fixed"
-    assert "the release is no longer maintained" in found["5"].sentence
+    assert "past the support of this release (end of life)" in found["5"].sentence
     assert "fixed in 3.1, which is not published yet" in found["7"].sentence
     with database.as_organization(organization) as session:
         said = {flaw: explain_finding(session, organization, one.id) for flaw, one in found.items()}
     assert any("in Ubuntu Pro (esm-infra)" in step.text for step in said["1"].chain)
-    assert "moving to one that is" in said["5"].what_would_change[0]
+    assert "moving to one that is supported" in said["5"].what_would_change[0]
     assert "will not be repaired" in said["4"].what_would_change[0]
 
 

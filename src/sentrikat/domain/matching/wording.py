@@ -54,7 +54,7 @@ def remedy_words(remedy: Remedy | None, fixed: str | None) -> str:
         Remedy.OPEN: "not fixed yet",
         Remedy.DEFERRED: "repair postponed",
         Remedy.WILL_NOT_FIX: "will not be fixed",
-        Remedy.END_OF_LIFE: "the release is no longer maintained",
+        Remedy.END_OF_LIFE: "past the support of this release (end of life)",
         Remedy.NOT_AFFECTED: "not affected",
     }[remedy]
 
