@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from benchmarks.estate import Estate
+from benchmarks.estate import Estate, bulk_load
 from benchmarks.measure import Row, watch
 from sentrikat.feeds.osv import archive_url
 from sentrikat.feeds.registry import feed
@@ -39,6 +39,16 @@ _PRODUCTS = text(
     order by hashtextextended(kind || namespace || name, :seed) limit :count
     """
 )
+_THIN_OUT = """
+with drawn as (
+    select i.component_id, sum(i.installs * m.matches) over (
+        order by hashint8extended(i.component_id, :seed), i.component_id) as findings
+    from (select component_id, count(*) as installs from install where removed_at is null group by 1) i
+    join (select component_id, count(*) as matches from match where valid_to is null group by 1) m using (component_id)
+)
+delete from match m where not exists (
+    select from drawn d where d.component_id = m.component_id and d.findings <= :most)
+"""
 _ECOSYSTEMS = {"pypi": "PyPI", "npm": "npm", "maven": "Maven", "golang": "Go"}
 
 
@@ -67,10 +77,20 @@ def full_match(database: Database) -> list[Row]:
     ]
 
 
-def findings_of_everything(database: Database) -> list[Row]:
-    """Open the findings of the whole estate: what an installation does once, after its first match."""
+def thin_out(database: Database, seed: int, most: int) -> None:
+    """Leave matches of so many components only, drawn by the seed, that about `most` findings come of them."""
+    with database.as_system() as session:
+        session.execute(text(_THIN_OUT), {"seed": seed, "most": most})
+
+
+def findings_of_everything(database: Database, *, bulk: bool = False) -> list[Row]:
+    """Open the findings of the whole estate: what an installation does once, after its first match.
+
+    `bulk`: for a stage of the full size, whose indexes are built once it stands; the time then says nothing.
+    """
     now = SystemClock().now()
-    with database.as_system() as session, watch() as ours:
+    opening = bulk_load(database, "finding") if bulk else database.as_system()
+    with opening as session, watch() as ours:
         session.execute(
             text(
                 "create temporary table changed_match on commit drop as"

@@ -63,6 +63,11 @@ class Match(Base):
             postgresql_where=text("valid_to IS NULL"),
         ),
         Index(
+            "ix_match_current_conditional",
+            "component_id",
+            postgresql_where=text("valid_to IS NULL AND condition_ids IS NOT NULL"),
+        ),
+        Index(
             "ix_match_current_vulnerability", "vulnerability_id", postgresql_where=text("valid_to IS NULL")
         ),
     )

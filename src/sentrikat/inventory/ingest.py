@@ -81,6 +81,10 @@ class IngestResult:
 
 def ingest(session: Session, receipt_id: int, *, now: datetime) -> IngestResult:
     """Take one received report in; safe to run again, then it says what became of it the first time."""
+    # Nothing follows from it, so it need not wait for a feed's merge either.
+    same = session.execute(statements.SAME, {"id": receipt_id, "now": now, "skew": CLOCK_SKEW}).one_or_none()
+    if same is not None:
+        return IngestResult(receipt_id, same.organization_id, same.id, UNCHANGED)
     # Before any row is locked: a feed's merge, which holds this alone, may wait for rows but never for us.
     shared_advisory_lock(session, KNOWLEDGE)
     receipt = session.execute(statements.RECEIPT, {"id": receipt_id}).one_or_none()
@@ -110,6 +114,7 @@ class _Ingest:
             machine_id=usable_machine_id(inventory.machine_id),
         )
         self.scope = {"organization_id": receipt.organization_id}
+        self.asked_sources = False
 
     def run(self) -> IngestResult:
         """Do the steps."""
@@ -217,6 +222,7 @@ class _Ingest:
         found = {(r, b): s for r, b, s in learned_sources(self.inventory) if (r, b) in missing}
         asked = sorted(missing - found.keys())
         if asked:
+            self.asked_sources = True
             parameters = {"releases": [r for r, _ in asked], "names": [n for _, n in asked]}
             rows = self.session.execute(statements.SOURCES, parameters)
             found.update({(namespace, name): source for namespace, name, source in rows})
@@ -338,9 +344,11 @@ class _Ingest:
             # A part moves no complete report's mark, and makes its fingerprint void where it changed something.
             parameters["collected_at"] = asset.last_collected_at if asset is not None else None
             held = asset.inventory_digest if asset is not None else None
-            parameters["digest"] = held if status == UNCHANGED else None
+            parameters |= {"digest": held if status == UNCHANGED else None, "report_digest": None}
         else:
-            parameters["digest"] = digest
+            # Where sources had to be looked up, the same words may say more the next time.
+            said = None if self.asked_sources else self.receipt.content_digest
+            parameters |= {"digest": digest, "report_digest": said}
         parameters |= self._outcome(asset_id, status)
         parameters |= {"installed": len(change.added), "removed": len(change.closed)}
         self.session.execute(statements.FINISH, parameters)

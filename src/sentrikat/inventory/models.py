@@ -111,6 +111,7 @@ class Asset(Base):
         Index("ix_asset_organization_id_hostname", "organization_id", "hostname", "id"),
         Index("ix_asset_organization_id_machine_id", "organization_id", "machine_id"),
         Index("ix_asset_organization_id_agent_id", "organization_id", "agent_id"),
+        Index("ix_asset_organization_id_report_digest", "organization_id", "report_digest"),
         CheckConstraint("exposure in ('public','internal','unknown')", name="exposure"),
         CheckConstraint("criticality between 1 and 4", name="criticality"),
     )
@@ -128,6 +129,8 @@ class Asset(Base):
     last_report_at: Mapped[datetime] = mapped_column(Moment)
     last_collected_at: Mapped[datetime | None] = mapped_column(Moment)
     inventory_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # The receipt's, of the complete report that stands; None where the same words could mean something else now.
+    report_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
     retired_at: Mapped[datetime | None] = mapped_column(Moment)
     updates: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))  # as reported
     # What is in effect of them: installed, superseded by what is installed, or part of the system's build. Derived
@@ -193,6 +196,9 @@ class Receipt(Base):
     report_id: Mapped[str] = mapped_column(Text)
     form: Mapped[str] = mapped_column(Text)  # agent-report | cyclonedx | spdx
     digest: Mapped[bytes] = mapped_column(LargeBinary)
+    # Of what a complete report says, without its id and its time.
+    content_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    collected_at: Mapped[datetime | None] = mapped_column(Moment)
     body: Mapped[bytes] = mapped_column(LargeBinary)  # zlib
     received_at: Mapped[datetime] = mapped_column(Moment)
     processed_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import zlib
 from datetime import datetime
+from functools import lru_cache
+from importlib.metadata import version
 
+import orjson
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -53,6 +56,8 @@ def accept(
             report_id=reading.inventory.report_id,
             form=reading.form,
             digest=digest,
+            content_digest=content_digest(reading),
+            collected_at=reading.inventory.collected_at,
             body=zlib.compress(body, _COMPRESSION),
             received_at=now,
             status="received",
@@ -101,6 +106,24 @@ def confirm(session: Session, organization_id: int, receipt_id: int, *, by: str)
 def read_stored(body: bytes, form: str, asset_hint: str | None) -> Reading:
     """Read a report as it was kept."""
     return read_report(zlib.decompress(body), form, hostname=asset_hint)
+
+
+def content_digest(reading: Reading) -> bytes | None:
+    """Give a fingerprint of what a complete report says, whatever its id and its time; None for a part.
+
+    With the program's version in it: a later one may make other components of the same words.
+    """
+    said = reading.inventory
+    if not said.complete:
+        return None
+    names = [said.hostname, said.agent_id, said.machine_id]
+    words = [_program(), reading.form, *names, said.os, said.software, said.updates]
+    return hashlib.sha256(orjson.dumps(words)).digest()
+
+
+@lru_cache(maxsize=1)
+def _program() -> str:
+    return version("sentrikat")
 
 
 def _queue(session: Session, organization_id: int, receipt_id: int, hostname: str) -> None:

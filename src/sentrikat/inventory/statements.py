@@ -7,8 +7,27 @@ from __future__ import annotations
 from sqlalchemy import text
 
 RECEIPT = text(
-    "select id, organization_id, form, body, received_at, status, detail, asset_id, asset_hint, confirmed"
+    "select id, organization_id, form, body, received_at, status, detail, asset_id, asset_hint, confirmed,"
+    " content_digest"
     " from receipt where id = :id for update"
+)
+# A report that says word for word what the asset's last one said ends here, unread. Not one whose clock is ahead, and
+# none older than what is held: their remarks are written by the long way.
+SAME = text(
+    "with told as ("
+    "  select id, organization_id, received_at, content_digest, least(collected_at, received_at) as collected_at"
+    "  from receipt where id = :id and status = 'received' and content_digest is not null"
+    "  and (collected_at is null or collected_at <= received_at + cast(:skew as interval)) for update"
+    "), same as ("
+    "  update asset a set last_report_at = greatest(a.last_report_at, t.received_at), last_collected_at = t.collected_at"
+    "  from told t where a.id = (select min(x.id) from asset x"
+    "    where x.organization_id = t.organization_id and x.report_digest = t.content_digest)"
+    "  and a.report_digest = t.content_digest and a.retired_at is null"
+    "  and (a.last_collected_at is null or a.last_collected_at <= t.collected_at)"
+    "  returning a.organization_id, a.id"
+    "), done as (update receipt r set status = 'unchanged', asset_id = same.id, processed_at = :now, installed = 0,"
+    "  removed = 0 from same where r.id = :id)"
+    " select organization_id, id from same"
 )
 # The order of the numbers is the order of locking: two reports never wait for each other.
 LOCK = text("select pg_advisory_xact_lock(number) from unnest(cast(:numbers as bigint[])) as number")
@@ -33,7 +52,7 @@ FINISH = text(
     " update asset set hostname = :hostname, agent_id = :agent_id, machine_id = :machine_id,"
     " os_family = :family, os = cast(:os as jsonb), updates = :updates, retired_at = null,"
     " last_report_at = greatest(last_report_at, :received_at), last_collected_at = :collected_at,"
-    " inventory_digest = :digest where organization_id = :organization_id and id = :asset_id"
+    " inventory_digest = :digest, report_digest = :report_digest where organization_id = :organization_id and id = :asset_id"
 )
 SET_ASIDE = text(
     "with done as (update receipt set status = :status, detail = :detail, asset_id = :asset_id,"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from sentrikat.domain.errors import Conflict, NotFound
+from sentrikat.infra.database.locks import KNOWLEDGE, advisory_lock
 from sentrikat.inventory.receipts import confirm
 from tests.integration.inventory.conftest import DEBIAN, NOON, Estate, deb, debs
 
@@ -40,6 +42,46 @@ def test_an_unchanged_report_ends_at_its_receipt(estate: Estate) -> None:
     assert second.asset_id == first.asset_id
     ((last,),) = estate.rows("select last_collected_at from asset")
     assert last == NOON + timedelta(minutes=2)
+
+
+def test_the_same_words_again_are_not_read_and_wait_for_no_feed(estate: Estate) -> None:
+    first = estate.send(debs(3))
+    receipt_id = estate.deliver(estate.report(debs(3)))
+    with estate.database.as_system() as session:
+        session.execute(text("update receipt set body = '' where id = :id"), {"id": receipt_id})
+    with estate.database.as_system() as merging:
+        advisory_lock(merging, KNOWLEDGE)
+        second = estate.take_in(receipt_id)
+
+    assert (second.asset_id, second.status, second.changed) == (first.asset_id, "unchanged", False)
+    assert estate.receipt(receipt_id)[0] == "unchanged"
+    ((collected, digests),) = estate.rows("select last_collected_at, report_digest is not null from asset")
+    assert (collected, digests) == (NOON + timedelta(minutes=2), True)
+
+
+def test_the_same_words_bring_a_retired_asset_back(estate: Estate) -> None:
+    estate.send(debs(3))
+    with estate.database.as_system() as session:
+        session.execute(text("update asset set retired_at = now()"))
+
+    assert estate.send(debs(3)).changed
+    assert estate.rows("select retired_at from asset") == [(None,)]
+
+
+def test_the_same_words_of_an_earlier_moment_change_nothing(estate: Estate) -> None:
+    estate.send(debs(3))
+    late = estate.send(debs(3), collected_at=(NOON - timedelta(days=3)).isoformat())
+
+    assert late.status == "outdated"
+
+
+def test_the_same_words_after_a_part_are_compared_with_what_the_part_brought(estate: Estate) -> None:
+    first = estate.send([deb("bash")])
+    estate.send([deb("saw")], complete=False)
+    again = estate.send([deb("bash")])
+
+    assert again.changed
+    assert estate.installed(first.asset_id) == {"bash": "1.0-1"}
 
 
 def test_an_upgraded_package_is_both_added_and_removed(estate: Estate) -> None:
