@@ -2,6 +2,7 @@
 
     a feed brought statements      identify what is new, match these products, reconcile, price     after_merge
     a feed brought enrichments     price again; nothing is matched                                   after_merge
+    a feed brought release cycles  find each component's cycle; whether it is over is asked by the day  after_merge
     an asset's components changed  identify and match the new ones, reconcile the asset, price       after_ingest
     an asset's exposure changed    price the asset's findings                                        after_asset_change
 
@@ -40,6 +41,7 @@ from sentrikat.inventory.candidates import possible_vendors
 from sentrikat.inventory.identification import identify, needs_names, note_covered
 from sentrikat.inventory.ingest import IngestResult
 from sentrikat.inventory.jobs import ingest_report
+from sentrikat.inventory.lifecycle import assign_cycles
 from sentrikat.inventory.titles import names_of
 from sentrikat.vulnerabilities.canary import FindingsChange
 from sentrikat.vulnerabilities.merge import Merged
@@ -67,6 +69,8 @@ def after_merge(session: Session, merged: Merged, *, now: datetime) -> FindingsC
         again = reopen_findings(session, since=merged.since, now=now) if merged.since else 0
         reconciled = reconcile_matches(session, now=now)
         change = pairs_moved(session, replace(reconciled, opened=reconciled.opened + again))
+    if merged.changed_cycles:
+        assign_cycles(session)
     if merged.changed_enrichments:
         prioritize_flaws(session, now=now, cause="enrichment")
         change = replace(change, exploited=change.exploited + newly_marked(session))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -15,6 +15,7 @@ from sentrikat.domain.errors import InvalidInput
 from sentrikat.domain.permissions import Caller, Permission
 from sentrikat.inventory.access import access_asset
 from sentrikat.inventory.attributes import change_attributes
+from sentrikat.inventory.lifecycle import unsupported_on
 from sentrikat.inventory.queries import list_assets, list_software
 from sentrikat.reactions import after_asset_change
 
@@ -73,6 +74,27 @@ class Software(Answer):
     next_cursor: str | None
 
 
+class UnsupportedAnswer(Answer):
+    """Something past the end of its security support: no findings does not mean none."""
+
+    component_id: int
+    kind: str
+    name: str
+    version: str | None
+    product: str
+    cycle: str
+    support: Literal["ended", "extended"]
+    since: date | None
+    extended_until: date | None
+    sentence: str
+
+
+class UnsupportedList(Answer):
+    """What is past its end, the operating system first; at most 200."""
+
+    items: list[UnsupportedAnswer]
+
+
 class AssetParams(PageParams):
     """Which assets are wanted."""
 
@@ -80,6 +102,9 @@ class AssetParams(PageParams):
     os_family: Literal["linux", "windows", "macos", "other"] | None = None
     exposure: Exposure | None = None
     retired: Annotated[bool, Field(description="Retired assets as well.")] = False
+    unsupported: Annotated[
+        bool, Field(description="Only assets with something whose support has ended altogether.")
+    ] = False
 
 
 class SoftwareParams(PageParams):
@@ -99,7 +124,9 @@ class AssetChange(BaseModel):
 
 
 @router.get("", response_model=Assets)
-def list_all(caller: Reader, session: TenantSession, params: Annotated[AssetParams, Query()]) -> Response:
+def list_all(
+    caller: Reader, session: TenantSession, now: Now, params: Annotated[AssetParams, Query()]
+) -> Response:
     """List the organization's assets."""
     found = list_assets(
         session,
@@ -108,6 +135,7 @@ def list_all(caller: Reader, session: TenantSession, params: Annotated[AssetPara
         os_family=params.os_family,
         exposure=params.exposure,
         retired=params.retired,
+        unsupported_on=now.date() if params.unsupported else None,
         after=decode_cursor("assets", params.cursor, "si"),  # type: ignore[arg-type]  # of that shape
         limit=params.limit,
     )
@@ -160,6 +188,16 @@ def software(
     )
     items = [{name: getattr(row, name) for name in SoftwareAnswer.model_fields} for row in found.software]
     return page(items, encode_cursor("software", found.next))
+
+
+@router.get("/{asset_id}/unsupported", response_model=UnsupportedList)
+def unsupported(caller: Reader, session: TenantSession, now: Now, asset_id: int) -> Response:
+    """List what is past the end of its security support on an asset."""
+    access_asset(session, caller, asset_id, Permission.INVENTORY_READ)
+    found = unsupported_on(session, caller.organization_id, asset_id, now.date())
+    return json(
+        {"items": [{name: getattr(one, name) for name in UnsupportedAnswer.model_fields} for one in found]}
+    )
 
 
 def _asset(row: object) -> dict[str, Any]:

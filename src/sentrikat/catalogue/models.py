@@ -1,8 +1,8 @@
-"""Names of products, public knowledge."""
+"""Names of products and the ends of their releases, public knowledge."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import (
     ARRAY,
@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sentrikat.infra.database.base import Base
@@ -71,3 +72,48 @@ class PackageSource(Base):
     binary_name: Mapped[str] = mapped_column(Text, primary_key=True)
     source_name: Mapped[str] = mapped_column(Text)
     learned_from: Mapped[str] = mapped_column(Text)  # feed name | inventory
+
+
+class ReleaseCycle(Base):
+    """One release of a product with its ends (domain.lifecycle), as held from `valid_from` on.
+
+    An end is a day, or, without one, over or not; both null: the source does not speak of it.
+    """
+
+    __tablename__ = "release_cycle"
+    __table_args__ = (
+        Index(
+            "uq_release_cycle_current",
+            "product",
+            "cycle",
+            unique=True,
+            postgresql_where=text("valid_to IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    product: Mapped[str] = mapped_column(Text)  # the source's own name of it: ubuntu, nodejs
+    cycle: Mapped[str] = mapped_column(Text)
+    label: Mapped[str | None] = mapped_column(Text)
+    latest: Mapped[str | None] = mapped_column(Text)
+    released_on: Mapped[date | None] = mapped_column(Date)
+    security_ends_on: Mapped[date | None] = mapped_column(Date)
+    security_over: Mapped[bool | None] = mapped_column(Boolean)
+    support_ends_on: Mapped[date | None] = mapped_column(Date)
+    support_over: Mapped[bool | None] = mapped_column(Boolean)
+    extended_ends_on: Mapped[date | None] = mapped_column(Date)
+    extended_over: Mapped[bool | None] = mapped_column(Boolean)
+    valid_from: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+    valid_to: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
+
+
+class CycleProduct(Base):
+    """A product whose versions tell the release cycle of `product`."""
+
+    __tablename__ = "cycle_product"
+
+    product_id: Mapped[int] = mapped_column(
+        ForeignKey("product.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    product: Mapped[str] = mapped_column(Text)

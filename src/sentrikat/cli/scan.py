@@ -86,7 +86,7 @@ def scan(
         database = Database(url, application_name="sentrikat scan", pool_size=1)
         try:
             with database.as_system() as session:
-                scanner = Scanner(session, day)
+                scanner = Scanner(session, day, SystemClock().now().date())
                 scanner.begin()
                 inventories = _inventories(files or [], ndjson=ndjson, host=host, settings=settings)
                 records = (gate.seen(scan_record(result)) for result in scanner.scan(inventories))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from sentrikat.domain.lifecycle import Cycle
 from sentrikat.domain.ranges import VersionRange
 
 
@@ -271,4 +272,17 @@ class CatalogueEntry:
     replaced_by: Product | None = None
 
 
-Record = Advisory | Enrichment | CatalogueEntry | SameFlaw
+@dataclass(frozen=True, slots=True)
+class ReleaseCycles:
+    """All releases of one product, as `source` lists them now: what is missing it no longer lists.
+
+    `product` is the source's own name of it; `products` are those whose versions tell the cycle.
+    """
+
+    source: str
+    product: str
+    cycles: tuple[Cycle, ...]
+    products: tuple[Product, ...] = ()
+
+
+Record = Advisory | Enrichment | CatalogueEntry | SameFlaw | ReleaseCycles

@@ -10,6 +10,7 @@ from sentrikat.feeds import (
     alpine,
     amazon,
     debian,
+    endoflife,
     epss,
     euvd,
     exploitdb,
@@ -65,6 +66,7 @@ FEEDS: tuple[Feed, ...] = tuple(
         osv,
         redhat_data,
         nvd_cpe,
+        endoflife,
     )
 )
 

@@ -28,12 +28,14 @@ from sentrikat.domain.inventory import (
     Inventory,
     installed_components,
 )
+from sentrikat.domain.lifecycle import Support
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.conditions import Platform, condition_holds
 from sentrikat.findings.facts import Fact, Flaw, load_facts, load_flaws
 from sentrikat.findings.match import decide_everything, refresh_exclusions
 from sentrikat.infra.database.copy import copy_rows
 from sentrikat.inventory.identification import covered_releases, identify_component, needs_names
+from sentrikat.inventory.lifecycle import ReleaseEnds, Unsupported
 from sentrikat.inventory.titles import TitleIndex
 
 BATCH = 256  # inventories matched together
@@ -86,6 +88,7 @@ class Unknown:
     identity: Identity | None
     reason: str  # unidentified | no_version | undescribed | unsupported | end_of_life
     hints: tuple[str, ...] = ()
+    evidence: str | None = None  # in place of the reason's usual words
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +99,25 @@ class ScanResult:
     hits: tuple[Hit, ...]
     unknown: tuple[Unknown, ...]
     identified: tuple[tuple[Installed, Identity], ...]
+    unsupported: tuple[tuple[Installed, Unsupported], ...] = ()  # past the end of its security support
 
 
 @dataclass(slots=True)
 class Scanner:
-    """Judges inventories against the loaded feeds. One per transaction; nothing is kept."""
+    """Judges inventories against the loaded feeds. One per transaction; nothing is kept.
+
+    `today` is the day that releases are over or not, unless it is asked as of another; None: nobody asks.
+    """
 
     session: Session
     as_of: date | None = None
+    today: date | None = None
     _covered: frozenset[str] = frozenset()
     _known: dict[Component, Judged] = field(default_factory=dict)
     _flaws: dict[int, Flaw] = field(default_factory=dict)
     _sources: dict[tuple[str, str], str] = field(default_factory=dict)
     _next_id: int = 1
+    _ends: ReleaseEnds | None = None
 
     def begin(self) -> None:
         """Make the tables of the session."""
@@ -118,6 +127,8 @@ class Scanner:
         # before one of the same name does not make a prepared plan invalid.
         self.session.execute(text("discard plans"))
         self._covered = covered_releases(self.session)
+        if (day := self.as_of or self.today) is not None:
+            self._ends = ReleaseEnds.load(self.session, day)
         self._sources = {
             (row.namespace, row.binary_name): row.source_name
             for row in self.session.execute(
@@ -241,6 +252,7 @@ class Scanner:
         hits: list[Hit] = []
         unknown: list[Unknown] = []
         identified: list[tuple[Installed, Identity]] = []
+        unsupported: list[tuple[Installed, Unsupported]] = []
         for item, known in judged:
             best = next((one for one in known.identities if one.judged), None)
             if best is not None and (
@@ -266,12 +278,17 @@ class Scanner:
                     (one for one in known.identities if one.product == fact.product), known.identities[0]
                 )
                 hits.append(Hit(item, identity, fact, flaw, assumed))
-            reason = _unknown_reason(item.component, known, self._covered)
+            past = self._ends.past(item.component, known.identities) if self._ends else None
+            if past is not None:
+                unsupported.append((item, past))
+                if item.component.kind == "os" and past.support is Support.ENDED:
+                    unknown.append(Unknown(item, best, "end_of_life", evidence=past.sentence))
+            reason = _unknown_reason(item.component, known, self._covered, self._ends)
             if reason is None and hints:
                 reason = "undescribed"
             if reason is not None:
                 unknown.append(Unknown(item, best, reason, tuple(hints)))
-        return ScanResult(inventory, tuple(hits), tuple(unknown), tuple(identified))
+        return ScanResult(inventory, tuple(hits), tuple(unknown), tuple(identified), tuple(unsupported))
 
 
 def _upstream(component: Component) -> Component:
@@ -307,11 +324,16 @@ def _platform(judged: Sequence[tuple[Installed, Judged]]) -> Platform:
     return Platform({product: tuple(found) for product, found in keys.items()}, system_known)
 
 
-def _unknown_reason(component: Component, known: Judged, covered: frozenset[str]) -> str | None:
+def _unknown_reason(
+    component: Component, known: Judged, covered: frozenset[str], ends: ReleaseEnds | None
+) -> str | None:
     if component.kind == "os":
         return None  # its packages and updates are judged, and listed where they cannot be
     if known.state == "unsupported":
-        return "end_of_life" if is_end_of_life(component.namespace, covered) else "unsupported"
+        over = is_end_of_life(component.namespace, covered) or (
+            ends is not None and ends.is_over(component.namespace)
+        )
+        return "end_of_life" if over else "unsupported"
     if known.state == "ignored":
         return None
     if known.state in {"unidentified", "no_version"}:

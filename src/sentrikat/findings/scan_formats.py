@@ -36,6 +36,12 @@ def print_table(console: Console, records: Iterable[Record]) -> None:
             f" {len(unknown)} components not judged",
             soft_wrap=True,
         )
+        for one in record.get("unsupported", ()):
+            component = one["component"]
+            console.print(
+                f"[bold]{_plain(component['name'])} {_plain(component['version'] or '')}[/]: {_plain(one['sentence'])}",
+                soft_wrap=True,
+            )
         if findings:
             console.print(_findings_table(findings))
         if unknown:

@@ -18,7 +18,7 @@ _REASONS = {
     "no_version": "Without a version that can be ordered, nothing can be compared.",
     "undescribed": "A source names this product without saying which versions.",
     "unsupported": "No loaded feed makes statements about this release.",
-    "end_of_life": "The release is older than every one that still gets statements: no more advisories come.",
+    "end_of_life": "The release has ended, or is older than every one that still gets statements: no more advisories come.",
 }
 
 
@@ -30,6 +30,18 @@ def scan_record(result: ScanResult) -> dict[str, Any]:
         "unknown": [unknown_record(one) for one in result.unknown],
         "missing_updates": [],
         "components": [component_record(item, identity) for item, identity in result.identified],
+        "unsupported": [
+            {
+                "component": component_record(item, None),
+                "support": str(past.support),
+                "since": past.since.isoformat() if past.since else None,
+                "extended_until": past.extended_until.isoformat() if past.extended_until else None,
+                "product": past.product,
+                "cycle": past.cycle,
+                "sentence": past.sentence,
+            }
+            for item, past in result.unsupported
+        ],
     }
 
 
@@ -131,7 +143,7 @@ def unknown_record(one: Unknown) -> dict[str, Any]:
         "component": component_record(one.installed, one.identity),
         "reason": one.reason,
         "hints": list(one.hints),
-        "evidence": _REASONS[one.reason],
+        "evidence": one.evidence or _REASONS[one.reason],
     }
 
 

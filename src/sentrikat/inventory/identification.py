@@ -19,6 +19,7 @@ from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.identity import declared_cpe, declared_identities, declared_products
 from sentrikat.domain.matching.titles import is_update
 from sentrikat.infra.database.copy import copy_rows
+from sentrikat.inventory.lifecycle import assign_cycles
 from sentrikat.inventory.titles import TitleIndex, needs_title
 
 
@@ -49,6 +50,7 @@ def identify(session: Session, component_ids: Sequence[int], index: TitleIndex |
             text("update component set identified = :state where id = any(cast(:ids as bigint[]))"),
             {"state": state, "ids": ids},
         )
+    assign_cycles(session, list(components))
 
 
 def identify_component(

@@ -102,6 +102,19 @@ class ComponentProduct(Base):
     confidence: Mapped[float] = mapped_column(REAL)  # 0..1
 
 
+class ComponentCycle(Base):
+    """The release cycle a component belongs to, by the catalogue's names; none where it is not certain."""
+
+    __tablename__ = "component_cycle"
+    __table_args__ = (Index("ix_component_cycle_product_cycle", "product", "cycle"),)
+
+    component_id: Mapped[int] = mapped_column(
+        ForeignKey("component.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    product: Mapped[str] = mapped_column(Text)
+    cycle: Mapped[str] = mapped_column(Text)
+
+
 class Asset(Base):
     """A machine of an organization."""
 

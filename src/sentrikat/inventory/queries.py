@@ -7,13 +7,14 @@ went meanwhile.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import InvalidInput
+from sentrikat.inventory.lifecycle import PAST_ASSETS
 from sentrikat.inventory.models import Asset, Component, Install, Receipt
 
 PAGE = 50
@@ -110,14 +111,19 @@ def list_assets(
     os_family: str | None = None,
     exposure: str | None = None,
     retired: bool = False,
+    unsupported_on: date | None = None,
     after: tuple[str, int] | None = None,
     limit: int = PAGE,
 ) -> AssetPage:
-    """Give a page of assets by host name; `hostname` is any part of the name, in any case."""
+    """Give a page of assets by host name; `hostname` is any part of the name, in any case.
+
+    `unsupported_on`: only those on which something's support has ended by that day.
+    """
     limit = page_size(limit)
     wanted = [
         Asset.organization_id == organization_id,
         *_filters(hostname, os_family, exposure, retired=retired),
+        *_unsupported(organization_id, unsupported_on),
     ]
     if after is not None:
         wanted.append(tuple_(Asset.hostname, Asset.id) > tuple_(*after))
@@ -137,6 +143,7 @@ def count_assets(
     os_family: str | None = None,
     exposure: str | None = None,
     retired: bool = False,
+    unsupported_on: date | None = None,
 ) -> int:
     """Count the assets that `list_assets` would page through."""
     return (
@@ -146,6 +153,7 @@ def count_assets(
             .where(
                 Asset.organization_id == organization_id,
                 *_filters(hostname, os_family, exposure, retired=retired),
+                *_unsupported(organization_id, unsupported_on),
             )
         )
         or 0
@@ -271,6 +279,13 @@ def _filters(
     if not retired:
         wanted.append(Asset.retired_at.is_(None))
     return wanted
+
+
+def _unsupported(organization_id: int, day: date | None) -> list[ColumnElement[bool]]:
+    if day is None:
+        return []
+    past = text(PAST_ASSETS).bindparams(organization_id=organization_id, day=day).columns(asset_id=BigInteger)
+    return [Asset.id.in_(select(past.subquery().c.asset_id))]
 
 
 def _installed(as_of: datetime | None) -> list[ColumnElement[bool]]:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from sentrikat.infra.database.row_security import analyze
 from sentrikat.vulnerabilities.aliases import file_aliases
+from sentrikat.vulnerabilities.cycles import merge_cycles
 from sentrikat.vulnerabilities.enrichments import merge_enrichments
 from sentrikat.vulnerabilities.names import merge_names
 from sentrikat.vulnerabilities.past import (
@@ -277,6 +278,7 @@ class Merged:
     since: datetime | None = None
     changed_names: int = 0
     changed_updates: int = 0
+    changed_cycles: int = 0
 
 
 def create_change_tables(session: Session) -> None:
@@ -371,6 +373,7 @@ def merge(
         facts_withdrawn = merge_enrichments(session, staging.source, complete=complete, now=now)
     changed_updates = merge_updates(session, staging, now=now)
     changed_names = merge_names(session, staging.source) if staging.has_names else 0
+    changed_cycles = merge_cycles(session, staging.source, now=now) if staging.has_cycles else 0
     if statements > _ANALYZED_ABOVE:
         for table in ("affected_range", "vulnerability", "product", "advisory", "condition_term"):
             analyze(session, table)
@@ -391,4 +394,5 @@ def merge(
         at=now,
         changed_names=changed_names,
         changed_updates=changed_updates,
+        changed_cycles=changed_cycles,
     )

@@ -112,6 +112,7 @@ def keep_state(
             " filled_at = coalesce(filled_at, cast(:filled as timestamptz)),"
             " record_count = (select count(*) from advisory where source = :name and withdrawn_at is null)"
             " + (select count(*) from enrichment where source = :name and valid_to is null)"
+            " + (select count(*) from release_cycle where source = :name and valid_to is null)"
             " where name = :name"
         ),
         {

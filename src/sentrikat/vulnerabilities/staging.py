@@ -23,6 +23,7 @@ from sentrikat.domain.advisory import (
     Condition,
     Enrichment,
     Record,
+    ReleaseCycles,
     SameFlaw,
     Statement,
     Status,
@@ -72,6 +73,11 @@ create temporary table staged_update (
     external_id text, name text, ecosystem text, product text, kind text, released date, fixed_build text,
     supersedes text[], vulnerabilities text[], digest bytea
 ) on commit drop;
+create temporary table staged_cycle (
+    product text, cycle text, label text, latest text, released_on date, security_ends_on date,
+    security_over boolean, support_ends_on date, support_over boolean, extended_ends_on date, extended_over boolean
+) on commit drop;
+create temporary table staged_cycle_product (product text, ecosystem text, name text) on commit drop;
 create temporary table seen (external_id text) on commit drop;
 """
 
@@ -90,6 +96,9 @@ _COLUMNS = {
     "staged_name": "ecosystem name vendor title end_of_life target_software live replacement_ecosystem"
     " replacement",
     "staged_update": "external_id name ecosystem product kind released fixed_build supersedes vulnerabilities digest",
+    "staged_cycle": "product cycle label latest released_on security_ends_on security_over support_ends_on"
+    " support_over extended_ends_on extended_over",
+    "staged_cycle_product": "product ecosystem name",
     "seen": "external_id",
 }
 
@@ -107,6 +116,7 @@ class Staging:
     has_advisory: bool = False
     has_names: bool = False
     has_updates: bool = False
+    has_cycles: bool = False
     _rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     _staged: dict[str, datetime | None] = field(default_factory=dict)  # id: modified
     _again: dict[str, Advisory] = field(default_factory=dict)
@@ -135,6 +145,9 @@ class Staging:
             self._enrichment(record)
         elif isinstance(record, SameFlaw):
             self._rows["staged_alias"].append((record.name, record.alias))
+        elif isinstance(record, ReleaseCycles):
+            self.has_cycles = True
+            self._cycles(record)
         else:
             self.has_names = True
             self._name(record)
@@ -358,6 +371,19 @@ class Staging:
                 entry.replaced_by.name if entry.replaced_by else None,
             )
         )
+
+    def _cycles(self, record: ReleaseCycles) -> None:
+        for cycle in record.cycles:
+            ends = [
+                value
+                for ending in (cycle.security, cycle.support, cycle.extended)
+                for value in ((ending.on, ending.over) if ending else (None, None))
+            ]
+            self._rows["staged_cycle"].append(
+                (record.product, cycle.name, cycle.label, cycle.latest, cycle.released, *ends)
+            )
+        for product in record.products:
+            self._rows["staged_cycle_product"].append((record.product, product.ecosystem, product.name))
 
 
 def _storable(words: str | None) -> str | None:

@@ -8,12 +8,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import InvalidInput
+from sentrikat.domain.lifecycle import Support
 from sentrikat.domain.permissions import Permission
 from sentrikat.findings.queries import COUNT_CAP, FindingFilters, list_findings
 from sentrikat.identity.access import Visit
 from sentrikat.inventory.access import access_asset
 from sentrikat.inventory.attributes import CRITICALITIES, EXPOSURES, change_attributes
 from sentrikat.inventory.coverage import SILENT_AFTER, coverage, list_silent, list_unidentified
+from sentrikat.inventory.lifecycle import unsupported_on, unsupported_systems
 from sentrikat.inventory.queries import (
     count_assets,
     count_software,
@@ -47,12 +49,14 @@ def show_list(
     hostname: Annotated[str, Query(max_length=253)] = "",
     exposure: Literal["", "public", "internal", "unknown"] = "",
     silent: Literal["", "yes"] = "",
+    unsupported: Literal["", "yes"] = "",
     after: Cursor = None,
 ) -> Response:
     """List the assets of the organization."""
     organization_id = visit.caller.organization_id
     position = cast("tuple[str, int] | None", cursors.read(after, "si"))
     name = hostname.replace("\x00", "").strip()
+    day = now.date() if unsupported else None
     if silent:
         page = list_silent(session, organization_id, now, after=position, limit=ROWS)
         total = coverage(session, organization_id, now).silent
@@ -62,10 +66,17 @@ def show_list(
             organization_id,
             hostname=name or None,
             exposure=exposure or None,
+            unsupported_on=day,
             after=position,
             limit=ROWS,
         )
-        total = count_assets(session, organization_id, hostname=name or None, exposure=exposure or None)
+        total = count_assets(
+            session,
+            organization_id,
+            hostname=name or None,
+            exposure=exposure or None,
+            unsupported_on=day,
+        )
     return render(
         request,
         "assets.html",
@@ -79,6 +90,8 @@ def show_list(
         hostname=name,
         exposure=exposure,
         silent=silent,
+        unsupported=unsupported,
+        systems=unsupported_systems(session, organization_id, [row.id for row in page.assets], now.date()),
         silent_before=now - SILENT_AFTER,
         criticalities=CRITICALITIES,
     )
@@ -108,6 +121,7 @@ def show(
         limit=SOFTWARE_ROWS,
     )
     findings = list_findings(session, organization_id, FindingFilters(asset_id=asset_id), None, 20)
+    past = unsupported_on(session, organization_id, asset_id, now.date())
     return render(
         request,
         "asset.html",
@@ -117,6 +131,8 @@ def show(
         asset=asset,
         saved=saved,
         silent=asset.last_report_at < now - SILENT_AFTER,
+        unsupported=past,
+        system_ended=any(one.kind == "os" and one.support is Support.ENDED for one in past),
         findings=findings.rows,
         findings_total=f"more than {findings.total:,}" if findings.capped else f"{findings.total:,}",
         findings_count=findings.total,

@@ -13,6 +13,7 @@ from sentrikat.domain.permissions import Permission
 from sentrikat.findings.overview import overview
 from sentrikat.findings.queries import COUNT_CAP
 from sentrikat.identity.access import Visit
+from sentrikat.inventory.lifecycle import count_unsupported
 from sentrikat.inventory.queries import count_assets
 from sentrikat.vulnerabilities.freshness import feed_statuses
 from sentrikat.vulnerabilities.queries import get_vulnerability
@@ -39,6 +40,7 @@ def show(request: Request, visit: Reader, session: TenantSession, now: Now) -> R
         now=now,
         doubts=doubts_of(session, visit, now),
         figures=figures,
+        unsupported=count_unsupported(session, visit.caller.organization_id, now.date()),
         since=since,
         since_visit=visit.session.previous_visit_at is not None,
         cap=COUNT_CAP,

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import psycopg
 import pytest
 
 from sentrikat.cli import run
-from sentrikat.domain.advisory import DecisionPoints, Enrichment
+from sentrikat.domain.advisory import DecisionPoints, Enrichment, ReleaseCycles
+from sentrikat.domain.lifecycle import Cycle, Ending
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.engine import conninfo
 from sentrikat.infra.database.sessions import Database
@@ -179,7 +180,7 @@ def test_a_record_has_the_keys_of_the_contract(scan: Scan) -> None:
     (record,) = map(orjson.loads, out.splitlines())
 
     assert status == 0
-    assert list(record) == ["ref", "findings", "unknown", "missing_updates", "components"]
+    assert list(record) == ["ref", "findings", "unknown", "missing_updates", "components", "unsupported"]
     assert record["ref"] == "report-1"
     (finding,) = record["findings"]
     assert list(finding) == FINDING_KEYS
@@ -489,3 +490,41 @@ def test_thousands_of_inventories_go_through_one_process(scan: Scan) -> None:
     affected = [len(one["findings"]) for one in records]
     assert affected == [1 if number % 3 < 2 else 0 for number in range(2_000)]
     assert time.monotonic() - started < 60  # a loop over processes would take twenty minutes
+
+
+# -- what has ended ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("day", "support"),
+    [
+        ("2015-07-23", None),  # its last day
+        ("2015-07-24", "ended"),
+        ("", "ended"),  # today
+    ],
+)
+def test_a_system_past_its_end_is_no_clean_result(
+    loaded: Database, scan: Scan, written: Callable[..., str], day: str, support: str | None
+) -> None:
+    publish(
+        loaded,
+        FrozenClock(NOON),
+        "endoflife",
+        ReleaseCycles("endoflife", "ubuntu", (Cycle("ubuntu", "14.10", security=Ending(date(2015, 7, 23))),)),
+    )
+    options = ["--as-of", day] if day else []
+    utopic = {"family": "linux", "name": "ubuntu", "version": "14.10"}
+    _, out, _ = scan("--ndjson", *options, stdin=agent_report(deb("bash", "4.3-1"), os=utopic))
+
+    record = orjson.loads(out)
+    reasons = [(one["component"]["type"], one["reason"]) for one in record["unknown"]]
+    if support is None:
+        assert record["unsupported"] == []
+        assert reasons == [("deb", "unsupported")]
+        return
+    (one,) = record["unsupported"]
+    assert (one["component"]["name"], one["support"], one["since"]) == ("ubuntu", support, "2015-07-23")
+    assert reasons == [("os", "end_of_life"), ("deb", "end_of_life")]
+    assert record["unknown"][0]["evidence"] == one["sentence"]
+    _, table, _ = scan(written(deb("bash", "4.3-1"), os=utopic))
+    assert "Unsupported since 23 July 2015" in table.decode()

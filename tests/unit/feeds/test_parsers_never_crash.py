@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentrikat.domain.advisory import Advisory, CatalogueEntry, Enrichment, SameFlaw
+from sentrikat.domain.advisory import Advisory, CatalogueEntry, Enrichment, ReleaseCycles, SameFlaw
 from sentrikat.domain.errors import FeedFormatError
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.feeds import registry
@@ -37,6 +37,7 @@ JSON = {
     "debian": [sample("debian/tracker.json")],
     "alpine": [sample("alpine/main.json")],
     "almalinux": [sample("almalinux/errata.full.json")],
+    "endoflife": [sample("endoflife/ubuntu.json"), sample("endoflife/jquery.json")],
     "osv": OSV,
     "vulnrichment": CVE5,
     "overrides": OVERRIDES,
@@ -54,6 +55,7 @@ BYTES = {
     "alpine": JSON["alpine"][0],
     "almalinux": JSON["almalinux"][0],
     "amazon": sample("amazon/updateinfo.xml"),
+    "endoflife": sample("endoflife/ubuntu.json"),
     "osv": zipped(OSV),
     "epss": sample("epss/epss_scores-2026-06-07.csv"),
     "vulnrichment": zipped(CVE5),
@@ -95,7 +97,9 @@ def parsed(feed: Feed, found: Document) -> None:
     """Run the parser to its end, as an import would."""
     try:
         for record in feed.parse(found):
-            assert isinstance(record, Advisory | Enrichment | CatalogueEntry | SameFlaw | Quarantined)
+            assert isinstance(
+                record, Advisory | Enrichment | CatalogueEntry | SameFlaw | ReleaseCycles | Quarantined
+            )
             if isinstance(record, Advisory):
                 assert isinstance(record.id, str)
                 assert record.vulnerabilities or not record.statements
