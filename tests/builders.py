@@ -90,6 +90,8 @@ def exploited(
     due: str | None = None,
     ransomware: bool = False,
     source: str = "kev",
+    vendor: str = "",
+    product: str = "",
 ) -> Enrichment:
     """A catalog entry: known to be exploited."""
     day = datetime.fromisoformat(since).date()
@@ -97,7 +99,9 @@ def exploited(
     return Enrichment(
         source,
         flaw,
-        exploitation=Exploitation(since=day, due=due_day, ransomware=ransomware, action="Update."),
+        exploitation=Exploitation(
+            since=day, due=due_day, ransomware=ransomware, action="Update.", vendor=vendor, product=product
+        ),
     )
 
 

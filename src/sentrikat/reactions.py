@@ -3,6 +3,7 @@
     a feed brought statements      identify what is new, match these products, reconcile, price     after_merge
     a feed brought enrichments     price again; nothing is matched                                   after_merge
     a feed brought release cycles  find each component's cycle; whether it is over is asked by the day  after_merge
+    a feed spoke of a flaw         look whose name it may mean (possibly affected)                   after_merge
     an asset's components changed  identify and match the new ones, reconcile the asset, price       after_ingest
     an asset's exposure changed    price the asset's findings                                        after_asset_change
 
@@ -30,6 +31,7 @@ from sentrikat.findings.match import (
     match_new,
     match_statements,
 )
+from sentrikat.findings.possible import refresh_all, refresh_changed, refresh_components
 from sentrikat.findings.prioritize import prioritize_all, prioritize_assets, prioritize_flaws
 from sentrikat.findings.reconcile import Reconciled, reconcile_asset, reconcile_matches
 from sentrikat.findings.reopen import reopen_findings
@@ -74,6 +76,8 @@ def after_merge(session: Session, merged: Merged, *, now: datetime) -> FindingsC
     if merged.changed_enrichments:
         prioritize_flaws(session, now=now, cause="enrichment")
         change = replace(change, exploited=change.exploited + newly_marked(session))
+    if merged.changed_statements or merged.changed_enrichments:
+        refresh_changed(session, now=now)
     return change
 
 
@@ -128,6 +132,7 @@ def after_ingest(session: Session, result: IngestResult, *, now: datetime) -> Re
     """Let matches, findings and deadlines follow what an asset's report changed."""
     identify(session, result.new_component_ids)
     match_new(session, result.new_component_ids, now=now)
+    refresh_components(session, result.new_component_ids, now=now)
     return reconcile_asset(
         session,
         result.organization_id,
@@ -155,6 +160,7 @@ def rematch(session: Session, *, now: datetime) -> Reconciled:
         )
     )
     reconciled = reconcile_matches(session, now=now)
+    refresh_all(session, now=now)
     prioritize_all(session, now=now, cause="rules")
     return reconciled
 

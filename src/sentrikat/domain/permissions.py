@@ -20,6 +20,7 @@ class Permission(StrEnum):
     INVENTORY_READ = "inventory:read"
     INVENTORY_WRITE = "inventory:write"  # exposure and criticality of assets
     FINDINGS_READ = "findings:read"
+    FINDINGS_TRIAGE = "findings:triage"  # decide what becomes of a finding, or of what is possibly affected
     KNOWLEDGE_READ = "knowledge:read"  # vulnerabilities and feeds
     REPORT_SUBMIT = "agent:report"
     REPORT_READ = "reports:read"  # what became of a report that was sent in
@@ -48,7 +49,7 @@ _READING = frozenset(
         Permission.REPORT_READ,
     }
 )
-_ANALYZING = _READING | {Permission.INVENTORY_WRITE}
+_ANALYZING = _READING | {Permission.INVENTORY_WRITE, Permission.FINDINGS_TRIAGE}
 _MANAGING = _ANALYZING | {Permission.REPORT_SUBMIT}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -74,6 +75,7 @@ KEY_SCOPES: frozenset[Permission] = frozenset(
         Permission.INVENTORY_READ,
         Permission.INVENTORY_WRITE,
         Permission.FINDINGS_READ,
+        Permission.FINDINGS_TRIAGE,
         Permission.KNOWLEDGE_READ,
         Permission.AUDIT_READ,
     }
@@ -84,6 +86,7 @@ PERMISSION_WORDS: dict[Permission, str] = {
     Permission.INVENTORY_READ: "read assets and their software",
     Permission.INVENTORY_WRITE: "change the exposure and criticality of assets",
     Permission.FINDINGS_READ: "read findings and their explanations",
+    Permission.FINDINGS_TRIAGE: "decide about findings and what is possibly affected",
     Permission.KNOWLEDGE_READ: "read vulnerabilities and the state of the feeds",
     Permission.REPORT_SUBMIT: "send agent reports and SBOMs",
     Permission.REPORT_READ: "read what became of a report",

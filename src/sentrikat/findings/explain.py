@@ -26,6 +26,7 @@ from sentrikat.domain.prioritization import severity, ssvc
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.findings.claims import KnownComponent, load_claims, load_components, platform_of
 from sentrikat.findings.queries import INSTALL_OF_FINDING, FindingRow, get_finding
+from sentrikat.findings.queue import QueueRow, list_possible
 
 _METHODS = {
     "release_package": "the package manager names the package and its release",
@@ -140,10 +141,12 @@ def explain(session: Session, organization_id: int, asset_id: int, vulnerability
     claims = load_claims(session, flaw.id, [one.id for one in components])
     products = {claim.product for claim in claims}
     concerned = [one for one in components if any(each.product in products for each in one.identities)]
-    if not concerned:
-        return [_nothing_concerned(hostname, vulnerability, components)]
     platform = platform_of(components)
-    return [_component_explanation(hostname, vulnerability, one, claims, platform) for one in concerned]
+    answers = [_component_explanation(hostname, vulnerability, one, claims, platform) for one in concerned]
+    judged = {one.id for one in concerned}
+    by_name, _ = list_possible(session, organization_id, asset_id=asset_id, vulnerability_id=flaw.id)
+    answers += [_by_name(hostname, vulnerability, one) for one in by_name if one.component_id not in judged]
+    return answers or [_nothing_concerned(hostname, vulnerability, components)]
 
 
 def _component_explanation(
@@ -174,6 +177,24 @@ def _component_explanation(
         chain=chain,
         lost=tuple(_statement_step("Said otherwise", claim) for claim in verdict.losing),
         what_would_change=change,
+    )
+
+
+def _by_name(hostname: str, vulnerability: str, entry: QueueRow) -> Explanation:
+    """Explain what only a name speaks for."""
+    software = f"{entry.component_name} {entry.component_version or ''}".strip()
+    return Explanation(
+        f"{software} on {hostname} is possibly affected by {vulnerability}.",
+        "unknown",
+        (
+            Step("Inventory", f"{hostname} has {software} installed."),
+            Step("Name", entry.evidence, source_name(entry.source or ""), entry.since),
+            Step("Not judged", "Without versions nothing can be compared, so people decide."),
+        ),
+        what_would_change=(
+            "A statement that names affected versions would decide it.",
+            "A person may dismiss it with a reason.",
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
@@ -118,6 +120,7 @@ class Finding(Base):
             "organization_id",
             text("priority DESC"),
             text("id DESC"),
+            postgresql_include=["vulnerability_id", "component_id", "asset_id", "match_id", "opened_at"],
             postgresql_where=text("closed_at IS NULL AND verdict = 'unknown'"),
         ),
         Index(
@@ -163,6 +166,63 @@ class Finding(Base):
     due_at: Mapped[datetime | None] = mapped_column(Moment)
     tier: Mapped[int] = mapped_column(Integer, server_default="0")  # domain.prioritization.order.Tier
     priority: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class FlawName(Base):
+    """How a flaw names its software, where nobody says which versions: see domain.matching.names.
+
+    basis    catalog (of exploited flaws), or statement (of a source that gives no versions)
+    """
+
+    __tablename__ = "flaw_name"
+    __table_args__ = (CheckConstraint("basis in ('catalog','statement')", name="basis"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    vulnerability_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    basis: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)
+    vendor: Mapped[str] = mapped_column(Text)
+    product: Mapped[str] = mapped_column(Text)
+    words: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    makers: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    itself: Mapped[bool] = mapped_column(Boolean)
+    key: Mapped[str] = mapped_column(Text, index=True)
+
+
+class Possible(Base):
+    """A component is called like what a flaw is in. Evidence for people; never a match, never a finding."""
+
+    __tablename__ = "possible"
+
+    component_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    vulnerability_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, index=True)
+    basis: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)
+    vendor: Mapped[str] = mapped_column(Text)
+    product: Mapped[str] = mapped_column(Text)
+    since: Mapped[datetime] = mapped_column(Moment)
+
+
+class Dismissal(Base):
+    """Somebody looked at software that is possibly affected and says that it is not, whatever its version.
+
+    It holds until the flaw turns out to be exploited, unless that was known.
+    """
+
+    __tablename__ = "dismissal"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "vulnerability_id", "component_kind", "component_name"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    vulnerability_id: Mapped[int] = mapped_column(BigInteger)
+    component_kind: Mapped[str] = mapped_column(Text)
+    component_name: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    by: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(Moment)
+    exploited: Mapped[bool] = mapped_column(Boolean)  # known to be exploited when it was dismissed
 
 
 class DeadlineChange(Base):

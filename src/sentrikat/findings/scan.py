@@ -33,6 +33,7 @@ from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.conditions import Platform, condition_holds
 from sentrikat.findings.facts import Fact, Flaw, load_facts, load_flaws
 from sentrikat.findings.match import decide_everything, refresh_exclusions
+from sentrikat.findings.possible import NameHit, hits_of
 from sentrikat.infra.database.copy import copy_rows
 from sentrikat.inventory.identification import covered_releases, identify_component, needs_names
 from sentrikat.inventory.lifecycle import ReleaseEnds, Unsupported
@@ -63,6 +64,7 @@ class Judged:
     state: str
     hits: tuple[Fact, ...] = ()
     described: bool = True  # some source makes statements about one of its products
+    names: tuple[NameHit, ...] = ()  # flaws nobody describes, of software that is called so
     hints: tuple[str, ...] = ()  # what upstream's ranges say of a package whose own release nobody speaks of
     named: Identity | None = (
         None  # a language package under the CPE name that sources outside its ecosystem use
@@ -173,11 +175,19 @@ class Scanner:
         ids = self._product_ids(products)
         self._fill(identified, ids)
         facts = self._decide()
-        missing = {fact.vulnerability_id for hits in facts.values() for fact in hits} - self._flaws.keys()
+        names = hits_of(
+            self.session,
+            {number: one for number, (one, _, state) in identified.items() if state is not _UPSTREAM},
+        )
+        spoken = {fact.vulnerability_id for hits in facts.values() for fact in hits}
+        missing = (
+            spoken.union(one.vulnerability_id for hits in names.values() for one in hits) - self._flaws.keys()
+        )
         self._flaws.update(load_flaws(self.session, missing, self.as_of))
         for number, (component, found, state) in identified.items():
             if state is _UPSTREAM:
                 continue
+            decided = {one.vulnerability_id for one in facts.get(number, ())}
             hints = facts.get(upstream_numbers.get(component, 0), ())
             self._known[component] = Judged(
                 component=component,
@@ -187,6 +197,7 @@ class Scanner:
                 described=any(one.product in ids for one in found if one.judged),
                 named=_named(component, found, titles),
                 hints=self._most_pressing(hints),
+                names=tuple(one for one in names.get(number, ()) if one.vulnerability_id not in decided),
             )
 
     def _is_uncovered(self, component: Component) -> bool:
@@ -201,6 +212,23 @@ class Scanner:
         flaws = [self._flaws[one.vulnerability_id] for one in facts if one.vulnerability_id in self._flaws]
         flaws.sort(key=lambda one: (one.exploited_since is None, -(one.epss or 0.0), one.name))
         return tuple(one.name for one in flaws[:_MOST_HINTS])
+
+    def _by_name(self, known: Judged) -> list[str]:
+        """Give the flaws that names may mean, as of the day asked about."""
+        found = []
+        for one in known.names:
+            flaw = self._flaws.get(one.vulnerability_id)
+            if flaw is None:
+                continue
+            if one.basis == "catalog":
+                told = self.as_of is None or flaw.exploited_since is not None
+            else:
+                told = (
+                    known.state != "identified"
+                )  # identification knows better which statements are about it
+            if told:
+                found.append(flaw.name)
+        return found[:_MOST_HINTS]
 
     def _product_ids(self, products: set[Product]) -> dict[Product, int]:
         """Give the ids of products that some source makes statements about."""
@@ -259,7 +287,7 @@ class Scanner:
                 known.named is not None or item.component.kind in APPLICATION_KINDS | {"cpe"}
             ):
                 identified.append((item, known.named or best))
-            hints = list(known.hints)
+            hints = [*known.hints, *self._by_name(known)]
             for fact in known.hits:
                 flaw = self._flaws.get(fact.vulnerability_id)
                 if flaw is None:  # published after the day asked about

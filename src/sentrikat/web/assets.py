@@ -11,6 +11,7 @@ from sentrikat.domain.errors import InvalidInput
 from sentrikat.domain.lifecycle import Support
 from sentrikat.domain.permissions import Permission
 from sentrikat.findings.queries import COUNT_CAP, FindingFilters, list_findings
+from sentrikat.findings.queue import QUEUE_CAP, count_possible
 from sentrikat.identity.access import Visit
 from sentrikat.inventory.access import access_asset
 from sentrikat.inventory.attributes import CRITICALITIES, EXPOSURES, change_attributes
@@ -136,6 +137,8 @@ def show(
         findings=findings.rows,
         findings_total=f"more than {findings.total:,}" if findings.capped else f"{findings.total:,}",
         findings_count=findings.total,
+        possible=count_possible(session, organization_id, asset_id=asset_id),
+        possible_cap=QUEUE_CAP,
         # What could not be judged stands first: it is what the rest of the page cannot speak for.
         software=sorted(page.software, key=lambda row: row.identified == "identified"),
         software_total=count_software(session, organization_id, asset_id),

@@ -11,7 +11,7 @@ import orjson
 
 from sentrikat.domain.errors import InvalidInput
 
-Value = str | int | datetime
+Value = str | int | float | datetime
 
 
 def write(position: Sequence[Value] | None) -> str | None:
@@ -23,7 +23,7 @@ def write(position: Sequence[Value] | None) -> str | None:
 
 
 def read(text: str | None, shape: str) -> tuple[Value, ...] | None:
-    """Read a position of this shape: s text, i integer, t moment; InvalidInput for anything else."""
+    """Read a position of this shape: s text, i integer, f number, t moment; InvalidInput for anything else."""
     if not text:
         return None
     try:
@@ -42,6 +42,8 @@ def read(text: str | None, shape: str) -> tuple[Value, ...] | None:
 def _value(letter: str, value: object) -> Value:
     if letter == "i" and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return value
+    if letter == "f" and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
     if letter == "s" and isinstance(value, str) and "\x00" not in value:
         return value
     if letter == "t" and isinstance(value, str):

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sentrikat.domain.permissions import Permission
 from sentrikat.findings.overview import overview
 from sentrikat.findings.queries import COUNT_CAP
+from sentrikat.findings.queue import QUEUE_CAP, count_possible
 from sentrikat.identity.access import Visit
 from sentrikat.inventory.lifecycle import count_unsupported
 from sentrikat.inventory.queries import count_assets
@@ -41,6 +42,8 @@ def show(request: Request, visit: Reader, session: TenantSession, now: Now) -> R
         doubts=doubts_of(session, visit, now),
         figures=figures,
         unsupported=count_unsupported(session, visit.caller.organization_id, now.date()),
+        possible=count_possible(session, visit.caller.organization_id),
+        possible_cap=QUEUE_CAP,
         since=since,
         since_visit=visit.session.previous_visit_at is not None,
         cap=COUNT_CAP,

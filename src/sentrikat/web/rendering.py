@@ -39,6 +39,7 @@ class NavigationItem:
 NAVIGATION: tuple[NavigationItem, ...] = (
     NavigationItem("Overview", "/", "o", Permission.FINDINGS_READ),
     NavigationItem("Findings", "/findings", "f", Permission.FINDINGS_READ),
+    NavigationItem("Possibly affected", "/possibly-affected", "p", Permission.FINDINGS_READ),
     NavigationItem("Vulnerabilities", "/vulnerabilities", "v", Permission.KNOWLEDGE_READ),
     NavigationItem("Assets", "/assets", "a", Permission.INVENTORY_READ),
     NavigationItem("Feeds", "/feeds", "d", Permission.KNOWLEDGE_READ),

@@ -11,6 +11,7 @@ from sentrikat.web import (
     findings,
     keys,
     overview,
+    possible,
     profile,
     sign_in,
     static,
@@ -18,5 +19,17 @@ from sentrikat.web import (
 )
 
 router = APIRouter()
-for part in (static, sign_in, overview, findings, vulnerabilities, assets, feeds, keys, audit, profile):
+for part in (
+    static,
+    sign_in,
+    overview,
+    findings,
+    possible,
+    vulnerabilities,
+    assets,
+    feeds,
+    keys,
+    audit,
+    profile,
+):
     router.include_router(part.router)
