@@ -214,11 +214,18 @@ def _unsigned_kernel(source: str) -> str | None:
 
 # Built from the kernel's source, and no kernel: headers to compile against, documentation, build tools. The kernel's
 # flaws are not in them, and a container has them without any kernel (anchore/grype issue 1762).
-_KERNEL_BY_PRODUCTS = re.compile(r"linux-(?:libc-dev|headers|doc|kbuild|compiler|config|source)\b.*")
+_KERNEL_BY_PRODUCTS = re.compile(
+    r"linux-(?:libc-dev|headers|doc|kbuild|compiler|config|source)\b.*"
+    r"|kernel-(?:[a-z0-9]+-)?(?:headers|cross-headers|doc|abi-(?:stable|white)lists)"
+)
 
 
 def _is_kernel_by_product(source: str | None, binary: str) -> bool:
-    return source is not None and source.startswith("linux") and bool(_KERNEL_BY_PRODUCTS.fullmatch(binary))
+    return (
+        source is not None
+        and source.startswith(("linux", "kernel"))
+        and bool(_KERNEL_BY_PRODUCTS.fullmatch(binary))
+    )
 
 
 _EXTENDED = re.compile(r"rhel-.*-(?P<stream>eus|aus|tus|e4s|els)-")
@@ -265,8 +272,9 @@ def component_of(software: Software, os: OperatingSystem, source_of: SourceOf) -
         source_version = software.source_version
         if kind == "deb" and source is not None and (kernel := _unsigned_kernel(source)) is not None:
             source, source_version = kernel, None
-        if kind == "deb" and _is_kernel_by_product(source, software.name):
-            return Component(kind=kind, namespace=release, name=software.name, version=software.version)
+        if kind in {"deb", "rpm"} and _is_kernel_by_product(source, software.name):
+            namespace = _extended_release(software, os) or release
+            return Component(kind=kind, namespace=namespace, name=software.name, version=software.version)
         if kind in {"deb", "apk"}:
             version = source_version or software.version
             if kind == "deb" and version is not None and source_version is None:

@@ -37,6 +37,7 @@ def test_a_document_says_of_each_release_and_package_one_thing() -> None:
     assert {key: (one.remedy, one.versions.fixed) for key, one in found.items()} == {
         ("rhel:9", "anvil", ""): (Remedy.FIXED, "1:2.4-5.el9_4"),
         ("rhel-eus:9.2", "anvil", ""): (Remedy.FIXED, "1:2.2-9.el9_2.3"),
+        ("rhel:9", "anvil-docs", ""): (Remedy.NOT_AFFECTED, None),  # built beside, and holds no flaw
         ("rhel:8", "anvil", "anvil:1.9"): (Remedy.FIXED, "1.9-3.module+el8.10.0+21982+14717793"),
         ("rhel:8", "anvil", "anvil:1.8"): (Remedy.DEFERRED, None),
         ("rhel:8", "anvil", ""): (Remedy.NOT_AFFECTED, None),

@@ -70,3 +70,23 @@ def test_what_is_built_from_the_kernel_but_holds_none_of_it_is_not_the_kernel(
     made = component_of(package, OperatingSystem("linux", "debian", "12"), no_source)
 
     assert made.name == component
+
+
+@pytest.mark.parametrize(
+    ("binary", "source"),
+    [
+        ("kernel-core", "kernel"),
+        ("kernel-headers", None),  # in every image with a compiler, and without a kernel
+        ("kernel-doc", None),
+        ("kernel-rt-doc", None),
+        ("bpftool", "kernel"),
+    ],
+)
+def test_an_rpm_that_holds_nothing_of_the_kernel_is_not_judged_by_its_source(
+    binary: str, source: str | None
+) -> None:
+    package = Software(type="rpm", name=binary, version="5.14.0-1.el9", source_name="kernel")
+
+    made = component_of(package, OperatingSystem("linux", "rhel", "9.4"), no_source)
+
+    assert (made.name, made.source_name) == (binary, source)

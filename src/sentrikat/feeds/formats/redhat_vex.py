@@ -8,7 +8,7 @@ built from them, so binaries are read only where no source is named.
 
     fixed                `@version`: the builds that hold the repair, see `unrepaired`
     known_affected       without version; why there is no repair stands in `remediations`
-    known_not_affected   without version; with one it is a by-product of a repaired build, and says nothing of the release
+    known_not_affected   without version; with one it is a binary built beside repaired ones that never held the flaw
     under_investigation  without version
 """
 
@@ -219,8 +219,10 @@ def _unrepaired(
     plans = _reasons(
         [one for one in fields.objects(flaw, "remediations") if one.get("category") in _NO_REPAIR], "details"
     )
-    for name, release, one in _resolved(status, "known_not_affected", tree):
-        if one.version is None:
+    by_products = _built_beside(status, tree)
+    never = {name for name, _, _ in by_products}
+    for name, release, one in (*_resolved(status, "known_not_affected", tree), *by_products):
+        if one.version is None or name in never:
             reason = why.get(name)
             note = reason.replace("_", " ") if reason else None
             said[release, one.name, one.stream] = (Status.UNAFFECTED, Remedy.NOT_AFFECTED, note)
@@ -236,6 +238,21 @@ def _unrepaired(
                 plan,
             )
     return said
+
+
+def _built_beside(status: Mapping[str, Any], tree: _Tree) -> list[tuple[str, str, Package]]:
+    """Give the binaries of repaired builds that never held the flaw, such as headers; none a repair was needed for."""
+
+    def binaries(kind: str) -> list[tuple[str, str, Package]]:
+        named = ((name, tree.resolve(name)) for name in fields.texts(status, kind))
+        return [(name, *known) for name, known in named if known is not None and not known[1].is_source]
+
+    repaired = {(release, one.name) for _, release, one in binaries("fixed")}
+    found: dict[tuple[str, str], tuple[str, str, Package]] = {}
+    for name, release, one in binaries("known_not_affected"):
+        if one.version is not None and (release, one.name) not in repaired and not one.name.endswith(_DEBUG):
+            found.setdefault((release, one.name), (name, release, one))
+    return list(found.values())
 
 
 _NO_REPAIR = frozenset({"none_available", "no_fix_planned", "fix_planned"})
