@@ -48,6 +48,14 @@ def print_table(console: Console, records: Iterable[Record]) -> None:
             console.print(_unknown_table(unknown))
 
 
+_NO_REPAIR = {
+    "open": "not yet",
+    "deferred": "postponed",
+    "will_not_fix": "will not be",
+    "end_of_life": "end of life",
+}
+
+
 def _findings_table(findings: Sequence[Record]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in (
@@ -72,7 +80,7 @@ def _findings_table(findings: Sequence[Record]) -> Table:
             one["vulnerability"],
             _plain(one["component"]["name"]),
             _plain(one["component"]["version"] or "?"),
-            _plain(one["fixed_version"] or "-"),
+            _plain(one["fixed_version"] or _NO_REPAIR.get(one["evidence"]["remedy"], "-")),
             f"{cvss['severity']} {cvss['score']:.1f}" if cvss else "not scored",
             f"{epss['score']:.3f}" if epss else "-",
             f"[red]since {kev['date_added']}[/]" if kev else "-",
@@ -206,6 +214,10 @@ def _component(components: dict[str, dict[str, Any]], ref: str, component: Recor
     return reference
 
 
+# What whoever maintains the software did, in CycloneDX's words.
+_RESPONSES = {"fixed": "update", "will_not_fix": "will_not_fix", "end_of_life": "will_not_fix"}
+
+
 def _flaw(one: Record) -> dict[str, Any]:
     cvss = one["cvss"]
     flaw: dict[str, Any] = {"id": one["vulnerability"], "source": {"name": one["source"]}}
@@ -228,5 +240,7 @@ def _flaw(one: Record) -> dict[str, Any]:
         "state": "exploitable" if one["kev"] else "in_triage",
         "detail": one["evidence"]["sentence"],
     }
+    if response := _RESPONSES.get(one["evidence"]["remedy"]):
+        flaw["analysis"]["response"] = [response]
     flaw["affects"] = []
     return flaw

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from sentrikat.cli import run
-from sentrikat.domain.advisory import DecisionPoints, Enrichment, ReleaseCycles
+from sentrikat.domain.advisory import DecisionPoints, Enrichment, ReleaseCycles, Remedy
 from sentrikat.domain.lifecycle import Cycle, Ending
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.engine import conninfo
@@ -41,6 +41,7 @@ KEV = "CVE-2026-1001"  # exploited since 1 May 2026
 CRITICAL = "CVE-2026-1002"
 HIGH = "CVE-2026-1003"
 LOW = "CVE-2026-1004"
+NEVER = "CVE-2026-1006"  # will not be repaired
 LATE = "CVE-2026-1005"  # published on 1 June 2026
 
 Scan = Callable[..., tuple[int, bytes, str]]
@@ -69,6 +70,7 @@ def loaded(database_server: SharedServer) -> Iterator[Database]:
                 (LATE, "lately"),
             )
         ),
+        advisory(NEVER, statement("debian:12", "neverly", remedy=Remedy.WILL_NOT_FIX)),
     )
     publish(
         database,
@@ -325,6 +327,20 @@ def test_vex_names_every_component_that_a_flaw_affects(scan: Scan, written: Call
     assert flaws[KEV]["analysis"]["state"] == "exploitable"
     assert flaws[KEV]["recommendation"] == "Update to 2.0-1 or newer."
     assert flaws["CVE-2026-2001"]["affects"][0]["versions"] == [{"version": "1.0", "status": "unknown"}]
+
+
+def test_what_will_not_be_repaired_is_said_so_in_every_form(scan: Scan, written: Callable[..., str]) -> None:
+    path = written(deb("neverly", "1.0-1"), deb("kevly", "1.0-1"))
+    table, vex, records = (
+        scan(*arguments, path)[1] for arguments in ((), ("--format", "cyclonedx-vex"), ("--format", "json"))
+    )
+
+    assert "will not be" in table.decode()
+    responses = {one["id"]: one["analysis"]["response"] for one in orjson.loads(vex)["vulnerabilities"]}
+    assert responses == {NEVER: ["will_not_fix"], KEV: ["update"]}
+    (record,) = orjson.loads(records)
+    remedies = {one["vulnerability"]: one["evidence"]["remedy"] for one in record["findings"]}
+    assert remedies == {NEVER: "will_not_fix", KEV: "fixed"}
 
 
 # -- the gate ----------------------------------------------------------------------------
