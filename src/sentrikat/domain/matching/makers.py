@@ -17,7 +17,7 @@ MAKERS: dict[str, str] = {
     "irfanskiljan": "irfanview",  # author of IrfanView
     "notepad++": "notepadplusplus",  # Notepad++ Team; NVD spells the signs out, and also files it under the program
     "donho": "notepadplusplus",  # author of Notepad++
-    "documentfoundation": "libreoffice",  # publishes LibreOffice
+    "document": "libreoffice",  # The Document Foundation, without legal forms, publishes LibreOffice
     "gimp": "gimp",  # The GIMP Team
     "virtualbox": "oracle",  # VirtualBox kept the domain it had before Sun, and Oracle, bought its maker
     "mstoolsai": "microsoft",  # publisher names of Microsoft in the Visual Studio marketplace
