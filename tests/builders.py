@@ -227,6 +227,7 @@ def report(
     os: dict[str, Any] | None = None,
     complete: bool = True,
     confirm: bool = True,
+    updates: Iterable[str] = (),
 ) -> IngestResult:
     """Send an agent's report and take it in, as the worker does; each report is a minute newer than the last."""
     with database.as_system() as session:
@@ -240,6 +241,7 @@ def report(
         "collected_at": moment.isoformat(),
         "complete": complete,
         "software": list(software),
+        "updates": list(updates),
     }
     with database.as_organization(organization_id) as session:
         receipt = accept(session, organization_id, orjson.dumps(body), now=moment)
@@ -266,6 +268,7 @@ def store_component(session: Session, component: Component) -> int:
         "bundle_id",
         "cpe",
         "purl",
+        "arch",
     ]
     made: int = session.execute(
         text(

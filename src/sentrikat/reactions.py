@@ -45,6 +45,7 @@ from sentrikat.inventory.ingest import IngestResult
 from sentrikat.inventory.jobs import ingest_report
 from sentrikat.inventory.lifecycle import assign_cycles
 from sentrikat.inventory.titles import names_of
+from sentrikat.inventory.updates import refresh_held
 from sentrikat.vulnerabilities.canary import FindingsChange
 from sentrikat.vulnerabilities.merge import Merged
 from sentrikat.vulnerabilities.sources import refresh
@@ -58,6 +59,7 @@ def after_merge(session: Session, merged: Merged, *, now: datetime) -> FindingsC
     """Let matches, findings and deadlines follow what a feed changed, and say what that did."""
     now = max(now, merged.at or now)  # nothing ends before it began, wherever the clock was set
     change = FindingsChange()
+    updated = refresh_held(session) if merged.changed_updates else []
     if merged.changed_statements or merged.changed_names:
         begin_matching(session)
         note_covered(session)
@@ -71,6 +73,10 @@ def after_merge(session: Session, merged: Merged, *, now: datetime) -> FindingsC
         again = reopen_findings(session, since=merged.since, now=now) if merged.since else 0
         reconciled = reconcile_matches(session, now=now)
         change = pairs_moved(session, replace(reconciled, opened=reconciled.opened + again))
+    # What supersedes what has changed: a machine may be repaired by an update it has had for long.
+    for organization_id, asset_id in updated:
+        done = reconcile_asset(session, organization_id, asset_id, now=now)
+        change = replace(change, opened=change.opened + done.opened, closed=change.closed + done.closed)
     if merged.changed_cycles:
         assign_cycles(session)
     if merged.changed_enrichments:
@@ -130,6 +136,8 @@ def _identify(session: Session, component_ids: Sequence[int]) -> None:
 
 def after_ingest(session: Session, result: IngestResult, *, now: datetime) -> Reconciled:
     """Let matches, findings and deadlines follow what an asset's report changed."""
+    if result.whole:  # its system or its updates are others
+        refresh_held(session, result.organization_id, result.asset_id)
     identify(session, result.new_component_ids)
     match_new(session, result.new_component_ids, now=now)
     refresh_components(session, result.new_component_ids, now=now)

@@ -45,7 +45,10 @@ class Source:
 
     def fetch(self, url: str) -> bytes:
         """Get a document of an upstream from the mirror."""
-        with urllib.request.urlopen(f"{self.mirror}/{url}", timeout=600) as answer:  # noqa: S310 - loopback
+        request = urllib.request.Request(  # noqa: S310 - loopback
+            f"{self.mirror}/{url}", headers={"Accept": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=600) as answer:  # noqa: S310 - loopback
             content: bytes = answer.read()
             return gzip.decompress(content) if answer.headers.get("Content-Encoding") == "gzip" else content
 
@@ -182,6 +185,19 @@ def _advisories(source: Source) -> Iterator[dict[str, Any]]:
             yield orjson.loads(archive.read(name))
 
 
+def write_msrc(source: Source, path: Path) -> None:
+    """Put Microsoft's months into one archive."""
+    listed = orjson.loads(source.fetch("api.msrc.microsoft.com/cvrf/v3.0/updates"))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for month in (one["ID"] for one in listed["value"]):
+            archive.writestr(f"{month}.json", source.fetch(f"api.msrc.microsoft.com/cvrf/v3.0/cvrf/{month}"))
+
+
+def write_wesng(source: Source, path: Path) -> None:
+    """Take WES-NG's archive as it is."""
+    path.write_bytes(the_file(source.data, "microsoft/wesng_definitions_*.zip").read_bytes())
+
+
 DOCUMENTS: dict[str, Callable[[Source, Path], None]] = {
     "kev": write_kev,
     "nvd": write_nvd,
@@ -191,4 +207,6 @@ DOCUMENTS: dict[str, Callable[[Source, Path], None]] = {
     "ubuntu": write_ubuntu,
     "redhat_data": write_redhat_data,
     "osv": write_osv,
+    "msrc": write_msrc,
+    "wesng": write_wesng,
 }

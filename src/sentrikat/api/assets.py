@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -17,6 +17,7 @@ from sentrikat.inventory.access import access_asset
 from sentrikat.inventory.attributes import change_attributes
 from sentrikat.inventory.lifecycle import unsupported_on
 from sentrikat.inventory.queries import list_assets, list_software
+from sentrikat.inventory.updates import missing_of_asset
 from sentrikat.reactions import after_asset_change
 
 router = APIRouter(prefix="/assets", tags=["assets"])
@@ -93,6 +94,24 @@ class UnsupportedList(Answer):
     """What is past its end, the operating system first; at most 200."""
 
     items: list[UnsupportedAnswer]
+
+
+class MissingUpdateAnswer(Answer):
+    """An update to install. `repairs` are the flaws it repairs, itself or by what it supersedes."""
+
+    name: str
+    product: str
+    kind: str | None
+    released: date | None
+    fixed_build: str | None
+    repairs: list[str]
+
+
+class MissingUpdates(Answer):
+    """A page of missing updates."""
+
+    items: list[MissingUpdateAnswer]
+    next_cursor: str | None
 
 
 class AssetParams(PageParams):
@@ -198,6 +217,24 @@ def unsupported(caller: Reader, session: TenantSession, now: Now, asset_id: int)
     return json(
         {"items": [{name: getattr(one, name) for name in UnsupportedAnswer.model_fields} for one in found]}
     )
+
+
+@router.get("/{asset_id}/missing-updates", response_model=MissingUpdates)
+def missing(
+    caller: Reader, session: TenantSession, asset_id: int, params: Annotated[PageParams, Query()]
+) -> Response:
+    """List the fewest updates of its maker that bring an asset's system up to date, the ones that repair most first.
+
+    Worked out from what the asset reports and what the sources say now; of other systems than Windows none is known.
+    """
+    access_asset(session, caller, asset_id, Permission.INVENTORY_READ)
+    found = missing_of_asset(session, caller.organization_id, asset_id)
+    (start,) = cast("tuple[int] | None", decode_cursor("missing-updates", params.cursor, "i")) or (0,)
+    end = start + params.limit
+    items = [
+        {name: getattr(one, name) for name in MissingUpdateAnswer.model_fields} for one in found[start:end]
+    ]
+    return page(items, encode_cursor("missing-updates", (end,) if end < len(found) else None))
 
 
 def _asset(row: object) -> dict[str, Any]:

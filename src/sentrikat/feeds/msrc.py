@@ -49,7 +49,7 @@ from sentrikat.feeds.formats.microsoft import (
     updates_named,
 )
 from sentrikat.feeds.formats.scores import score_of_vector
-from sentrikat.feeds.unpacking import unpacked
+from sentrikat.feeds.unpacking import is_archive, json_files, unpacked
 
 NAME = "msrc"
 TITLE = "Microsoft Security Response Center"
@@ -115,29 +115,40 @@ def parse(document: Document) -> Iterator[Record | Quarantined]:
 
 def _records(document: Document) -> Iterator[Record | Quarantined]:
     with reading(document):
-        month = _Month.of(_content(document))
         count = 0
-        for record in month.vulnerabilities:
-            count += 1
-            found = attempt(
-                record,
-                lambda record=record: f"{month.name}/{record['CVE']}",  # type: ignore[misc]
-                lambda record=record: month.advisory(fields.mapping(record)),  # type: ignore[misc]
-            )
-            if found is not None:
-                yield found
+        for content in _contents(document):
+            month = _Month.of(content)
+            for record in month.vulnerabilities:
+                count += 1
+                found = attempt(
+                    record,
+                    lambda record=record, month=month: f"{month.name}/{record['CVE']}",  # type: ignore[misc]
+                    lambda record=record, month=month: month.advisory(fields.mapping(record)),  # type: ignore[misc]
+                )
+                if found is not None:
+                    yield found
+            if updates := month.updates.all():
+                yield Advisory(source=NAME, id=month.name, vulnerabilities=(), updates=updates)
         if not count:
             raise ValueError("it names no vulnerability")
-        yield Advisory(source=NAME, id=month.name, vulnerabilities=(), updates=month.updates.all())
 
 
-def _content(document: Document) -> Mapping[str, Any]:
-    """Read the document, whichever of its three forms it has."""
+def _contents(document: Document) -> Iterator[Mapping[str, Any]]:
+    """Yield each month or flaw of the document: one in any of the three forms, or an archive of JSON ones."""
+    if is_archive(document):
+        for name, content in json_files(document):
+            yield _of_json(content, name)
+        return
     with unpacked(document, _LARGEST) as stream:
         if stream.peek(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":  # type: ignore[attr-defined]
-            return cvrf_xml.read(stream)
-        content = fields.mapping(orjson.loads(stream.read()), "the document")
-    return msrc_csaf.as_months(content) if msrc_csaf.is_csaf(content) else content
+            yield cvrf_xml.read(stream)
+        else:
+            yield _of_json(stream.read(), "the document")
+
+
+def _of_json(content: bytes, name: str) -> Mapping[str, Any]:
+    found = fields.mapping(orjson.loads(content), name)
+    return msrc_csaf.as_months(found) if msrc_csaf.is_csaf(found) else found
 
 
 @dataclass(slots=True)
@@ -173,7 +184,8 @@ class _Month:
 
     def advisory(self, record: Mapping[str, Any]) -> Advisory | None:
         """Give what the month says of one flaw; None for an advisory that is about none."""
-        name = fields.text(record, "CVE")
+        number = fields.text(record, "CVE")
+        name = number.removesuffix("-M")  # what Microsoft's Linux says of a flaw beside another record of it
         is_flaw = bool(fields.CVE.fullmatch(name))
         if not is_flaw and not name.startswith("ADV"):
             raise ValueError(f"{name[:40]!r} is neither a CVE nor an ADV id")
@@ -182,15 +194,15 @@ class _Month:
         packages: list[Statement] = []
         for remedy in fields.objects(record, "Remediations"):
             self._remedy(remedy, fixes, words, packages)
-        for number, found in fixes.items():
+        for product, found in fixes.items():
             for fix in found:
-                self.updates.add(self._title(number), fix, name if is_flaw else None)
+                self.updates.add(self._title(product), fix, name if is_flaw else None)
         if not is_flaw:
             return None
         statements = [
-            statement(self._title(number), fixes.get(number, ()), remedy=words.get(number))
-            for number in self._with_status(record, _AFFECTED)
-            if linux_release(self._title(number)) is None
+            statement(self._title(one), fixes.get(one, ()), remedy=words.get(one))
+            for one in self._with_status(record, _AFFECTED)
+            if linux_release(self._title(one)) is None
         ]
         statements += [unaffected(self._title(one)) for one in self._with_status(record, _NOT_AFFECTED)]
         statements += packages
@@ -208,7 +220,7 @@ class _Month:
         )
         return Advisory(
             source=NAME,
-            id=f"{self.name}/{name}",
+            id=f"{self.name}/{number}",
             vulnerabilities=(name,),
             statements=fields.unique(statements),
             title=_value(record, "Title"),

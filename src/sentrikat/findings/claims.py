@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -13,6 +13,7 @@ from sentrikat.domain.matching.claim import Claim, Identity
 from sentrikat.domain.matching.conditions import Platform
 from sentrikat.domain.versions import Scheme
 from sentrikat.findings.facts import STATEMENT_COLUMNS, load_conditions
+from sentrikat.inventory.updates import update_products
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,18 @@ def load_components(session: Session, organization_id: int, asset_id: int) -> li
     ]
 
 
-def platform_of(components: Sequence[KnownComponent]) -> Platform:
+def load_held_updates(session: Session, organization_id: int, asset_id: int) -> list[str]:
+    """Read the updates that are in effect on an asset."""
+    held = session.scalar(
+        text("select held_updates from asset where organization_id = :organization_id and id = :asset_id"),
+        {"organization_id": organization_id, "asset_id": asset_id},
+    )
+    return list(held or ())
+
+
+def platform_of(components: Sequence[KnownComponent], updates: Iterable[str] = ()) -> Platform:
     """Give what runs on an asset, for platform conditions."""
-    keys: dict[Product, list[bytes]] = {}
+    keys: dict[Product, list[bytes]] = {one: list(held) for one, held in update_products(updates).items()}
     for component in components:
         for one in component.identities:
             keys.setdefault(one.product, []).append(one.version_key)

@@ -21,10 +21,16 @@ from sentrikat.domain.matching.conditions import Platform, condition_holds
 from sentrikat.domain.matching.lanes import lane_of
 from sentrikat.domain.matching.precedence import PRECEDENCE_VERSION
 from sentrikat.domain.matching.verdict import Outcome, Verdict, judge
-from sentrikat.domain.matching.wording import source_name, statement_words
+from sentrikat.domain.matching.wording import fixed_words, source_name, statement_words
 from sentrikat.domain.prioritization import severity, ssvc
 from sentrikat.domain.ranges import VersionRange
-from sentrikat.findings.claims import KnownComponent, load_claims, load_components, platform_of
+from sentrikat.findings.claims import (
+    KnownComponent,
+    load_claims,
+    load_components,
+    load_held_updates,
+    platform_of,
+)
 from sentrikat.findings.queries import INSTALL_OF_FINDING, FindingRow, get_finding
 from sentrikat.findings.queue import QueueRow, list_possible
 
@@ -103,7 +109,7 @@ def explain_finding(session: Session, organization_id: int, finding_id: int) -> 
         return Explanation(row.sentence, row.verdict, (installed,), deadline=deadline, history=history)
     claims = load_claims(session, vulnerability_id, [component_id])
     verdict = judge(component.identities, claims, component.module)
-    platform = platform_of(components)
+    platform = platform_of(components, load_held_updates(session, organization_id, row.asset_id))
     chain = (installed, *_verdict_steps(component, verdict, platform))
     return Explanation(
         sentence=row.sentence,
@@ -141,7 +147,7 @@ def explain(session: Session, organization_id: int, asset_id: int, vulnerability
     claims = load_claims(session, flaw.id, [one.id for one in components])
     products = {claim.product for claim in claims}
     concerned = [one for one in components if any(each.product in products for each in one.identities)]
-    platform = platform_of(components)
+    platform = platform_of(components, load_held_updates(session, organization_id, asset_id))
     answers = [_component_explanation(hostname, vulnerability, one, claims, platform) for one in concerned]
     judged = {one.id for one in concerned}
     by_name, _ = list_possible(session, organization_id, asset_id=asset_id, vulnerability_id=flaw.id)
@@ -266,10 +272,11 @@ def _identity_step(component: KnownComponent, identity: Identity) -> Step:
 
 
 def _statement_step(title: str, claim: Claim) -> Step:
+    repair = fixed_words(claim.product.ecosystem, claim.fixed, claim.note)
     words = statement_words(
-        claim.source, claim.product.name, claim.status, claim.described, _range(claim), claim.remedy
+        claim.source, claim.product.name, claim.status, claim.described, _range(claim), claim.remedy, repair
     )
-    note = f" ({claim.note})" if claim.note else ""
+    note = f" ({claim.note})" if claim.note and claim.note not in words else ""
     return Step(
         title, f"{words}{note}. Record {claim.advisory}.", source_name(claim.source), claim.received_at
     )
@@ -296,7 +303,24 @@ def _comparison(chosen: Claim, identity: Identity, verdict: Verdict) -> str:
     return f"{version} < {chosen.introduced} {order}: the version is before the range."
 
 
+def _update_step(condition: Condition, platform: Platform) -> Step:
+    """Say whether the asset has one of the updates that repair, or one that supersedes it."""
+    updates = list(dict.fromkeys(term.product for group in condition.groups for term in group.terms))
+    held = [one for one in updates if one in platform.products]
+    named = " or ".join(one.name.upper() for one in held or updates)
+    if held:
+        return Step("Updates", f"{named} is in effect on the asset, so it is repaired.")
+    return Step(
+        "Updates",
+        f"Neither {named} nor an update that supersedes it is installed."
+        if len(updates) == 1
+        else f"None of {named}, nor an update that supersedes one, is installed.",
+    )
+
+
 def _condition_step(condition: Condition, platform: Platform) -> Step:
+    if all(term.product.ecosystem == "update" for group in condition.groups for term in group.terms):
+        return _update_step(condition, platform)
     groups = [
         ("none of " if group.negate else "")
         + " or ".join(dict.fromkeys(term.product.name for term in group.terms))

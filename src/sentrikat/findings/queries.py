@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from sentrikat.domain.advisory import Product, Remedy, Status
 from sentrikat.domain.errors import InvalidInput
-from sentrikat.domain.matching.wording import statement_words
+from sentrikat.domain.matching.wording import fixed_words, statement_words
 from sentrikat.findings.facts import versions_of
 
 LARGEST_PAGE = 200
@@ -402,9 +402,13 @@ def _row(row: Row[Any]) -> FindingRow:
         binaries=tuple(row.binaries or ()),
         ransomware=bool(row.ransomware),
         remedy=row.remedy or ("fixed" if row.fixed else None),
-        fixed_version=row.fixed,
+        fixed_version=_repair(row),
         sentence=_sentence(row),
     )
+
+
+def _repair(row: Row[Any]) -> str | None:
+    return fixed_words(row.ecosystem, row.fixed, row.note) if row.source is not None else None
 
 
 def _sentence(row: Row[Any]) -> str:
@@ -419,6 +423,7 @@ def _sentence(row: Row[Any]) -> str:
         row.described,
         versions_of(row),
         Remedy(row.remedy) if row.remedy else None,
+        _repair(row),
     )
     comparison = f"; {row.component_version} < {row.fixed}" if row.fixed and row.verdict == "affected" else ""
     return f"{start}; {said}{comparison}."

@@ -97,12 +97,12 @@ asked as (
     from candidate w cross join lateral unnest(w.condition_ids) as c(condition_id)
 ), terms as (
     select asked.organization_id, asked.asset_id, asked.condition_id, t.group_number, t.negate,
-        exists (
+        case when p.ecosystem = 'update' then upper(p.name) = any(a.held_updates) else exists (
             select from install i
             join component_product cp on cp.component_id = i.component_id and cp.product_id = t.product_id
             where i.organization_id = asked.organization_id and i.asset_id = asked.asset_id
               and i.removed_at is null and cp.version_key >= t.lo and (t.hi is null or cp.version_key < t.hi)
-        ) as runs,
+        ) end as runs,
         p.ecosystem = 'cpe:h' or (p.ecosystem = 'cpe:o' and not exists (
             select from install i
             join component s on s.id = i.component_id and s.kind = 'os'
@@ -112,6 +112,7 @@ asked as (
     from asked
     join condition_term t on t.condition_id = asked.condition_id
     join product p on p.id = t.product_id
+    join asset a on a.organization_id = asked.organization_id and a.id = asked.asset_id
 ), groups as (
     select organization_id, asset_id, condition_id, group_number,
         case when bool_or(runs) then not bool_or(negate)

@@ -11,7 +11,7 @@ source corrected later is taken in its corrected form: feeds do not say what the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from itertools import islice
 
@@ -31,6 +31,7 @@ from sentrikat.domain.inventory import (
 from sentrikat.domain.lifecycle import Support
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.conditions import Platform, condition_holds
+from sentrikat.domain.matching.supersedence import MissingUpdate
 from sentrikat.findings.facts import Fact, Flaw, load_facts, load_flaws
 from sentrikat.findings.match import decide_everything, refresh_exclusions
 from sentrikat.findings.possible import NameHit, hits_of
@@ -38,6 +39,7 @@ from sentrikat.infra.database.copy import copy_rows
 from sentrikat.inventory.identification import covered_releases, identify_component, needs_names
 from sentrikat.inventory.lifecycle import ReleaseEnds, Unsupported
 from sentrikat.inventory.titles import TitleIndex
+from sentrikat.inventory.updates import UpdateHistory, system_of, update_products
 
 BATCH = 256  # inventories matched together
 _REMEMBERED = 400_000  # components; a fleet has fewer, a stream of foreign SBOMs may have more
@@ -102,6 +104,7 @@ class ScanResult:
     unknown: tuple[Unknown, ...]
     identified: tuple[tuple[Installed, Identity], ...]
     unsupported: tuple[tuple[Installed, Unsupported], ...] = ()  # past the end of its security support
+    missing_updates: tuple[MissingUpdate, ...] = ()
 
 
 @dataclass(slots=True)
@@ -120,9 +123,11 @@ class Scanner:
     _sources: dict[tuple[str, str], str] = field(default_factory=dict)
     _next_id: int = 1
     _ends: ReleaseEnds | None = None
+    _updates: UpdateHistory = field(init=False)
 
     def begin(self) -> None:
         """Make the tables of the session."""
+        self._updates = UpdateHistory(self.session)
         for statement in filter(str.strip, _SHADOWS.split(";")):
             self.session.execute(text(statement))
         # A statement this connection prepared before would go on meaning the stored tables: a new table that stands
@@ -276,7 +281,8 @@ class Scanner:
 
     def _result(self, inventory: Inventory, items: Sequence[Installed]) -> ScanResult:
         judged = [(item, self._known[item.component]) for item in items]
-        platform = _platform(judged)
+        system = system_of(asdict(inventory.os))
+        platform = _platform(judged, self._updates.held(system, inventory.updates))
         hits: list[Hit] = []
         unknown: list[Unknown] = []
         identified: list[tuple[Installed, Identity]] = []
@@ -316,7 +322,14 @@ class Scanner:
                 reason = "undescribed"
             if reason is not None:
                 unknown.append(Unknown(item, best, reason, tuple(hints)))
-        return ScanResult(inventory, tuple(hits), tuple(unknown), tuple(identified), tuple(unsupported))
+        return ScanResult(
+            inventory,
+            tuple(hits),
+            tuple(unknown),
+            tuple(identified),
+            tuple(unsupported),
+            self._updates.missing(system, inventory.updates, self.as_of),
+        )
 
 
 def _upstream(component: Component) -> Component:
@@ -341,8 +354,8 @@ def _named(component: Component, found: Sequence[Identity], titles: TitleIndex |
     return replace(found[0], cpe=name.format()) if name is not None else None
 
 
-def _platform(judged: Sequence[tuple[Installed, Judged]]) -> Platform:
-    keys: dict[Product, list[bytes]] = {}
+def _platform(judged: Sequence[tuple[Installed, Judged]], updates: Iterable[str]) -> Platform:
+    keys: dict[Product, list[bytes]] = {one: list(keys) for one, keys in update_products(updates).items()}
     system_known = False
     for item, known in judged:
         for one in known.identities:

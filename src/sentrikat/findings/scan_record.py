@@ -7,7 +7,7 @@ from typing import Any
 
 from sentrikat.domain.inventory import Component, Installed
 from sentrikat.domain.matching.claim import Identity
-from sentrikat.domain.matching.wording import statement_words
+from sentrikat.domain.matching.wording import fixed_words, statement_words
 from sentrikat.domain.prioritization import severity, ssvc
 from sentrikat.domain.prioritization.outcome import Outcome
 from sentrikat.findings.facts import Flaw
@@ -28,7 +28,7 @@ def scan_record(result: ScanResult) -> dict[str, Any]:
         "ref": result.inventory.report_id,
         "findings": [finding_record(hit) for hit in result.hits],
         "unknown": [unknown_record(one) for one in result.unknown],
-        "missing_updates": [],
+        "missing_updates": [one.name for one in result.missing_updates],
         "components": [component_record(item, identity) for item, identity in result.identified],
         "unsupported": [
             {
@@ -69,6 +69,7 @@ def finding_record(hit: Hit) -> dict[str, Any]:
     fact, flaw, identity = hit.fact, hit.flaw, hit.identity
     versions = fact.versions
     outcome = deadline_of(flaw)
+    repair = fixed_words(fact.product.ecosystem, versions.fixed, fact.note)
     return {
         "vulnerability": flaw.name,
         "aliases": list(flaw.aliases),
@@ -77,14 +78,14 @@ def finding_record(hit: Hit) -> dict[str, Any]:
         "product": {"ecosystem": fact.product.ecosystem, "name": fact.product.name},
         "source": fact.source,
         "statement": statement_words(
-            fact.source, fact.product.name, fact.status, fact.described, versions, fact.remedy
+            fact.source, fact.product.name, fact.status, fact.described, versions, fact.remedy, repair
         ),
         "range": {
             "introduced": versions.introduced,
             "fixed": versions.fixed,
             "last_affected": versions.last_affected,
         },
-        "fixed_version": versions.fixed,
+        "fixed_version": repair,
         "kev": {
             "date_added": flaw.exploited_since.isoformat(),
             "due_date": flaw.exploited_due.isoformat() if flaw.exploited_due else None,
@@ -129,7 +130,13 @@ def sentence(hit: Hit) -> str:
     """Give the finding as one sentence: what is there, who says what, what was compared."""
     fact, identity = hit.fact, hit.identity
     said = statement_words(
-        fact.source, fact.product.name, fact.status, fact.described, fact.versions, fact.remedy
+        fact.source,
+        fact.product.name,
+        fact.status,
+        fact.described,
+        fact.versions,
+        fact.remedy,
+        fixed_words(fact.product.ecosystem, fact.versions.fixed, fact.note),
     )
     end = fact.versions.fixed
     comparison = f"; {identity.version} < {end}" if end else ""

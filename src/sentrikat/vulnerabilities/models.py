@@ -412,6 +412,15 @@ class VendorUpdate(Base):
     valid_to: Mapped[datetime | None] = mapped_column(Moment)
 
 
+class Supersedence(Base):
+    """`name` supersedes `older`, says some current record of `vendor_update`: its projection, refreshed with it."""
+
+    __tablename__ = "supersedence"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    older: Mapped[str] = mapped_column(Text, primary_key=True)
+
+
 class Pace(Base):
     """When the next request to an upstream is allowed; shared by all processes."""
 

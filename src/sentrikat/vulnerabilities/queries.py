@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.advisory import Remedy, Status
-from sentrikat.domain.matching.wording import statement_words
+from sentrikat.domain.matching.wording import fixed_words, statement_words
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.domain.versions import Scheme
 
@@ -179,7 +179,8 @@ def _statements(session: Session, vulnerability_id: int) -> list[StatementRow]:
     rows = session.execute(
         text(
             "select r.source, a.external_id as advisory, p.ecosystem, p.name as product, r.status, r.described,"
-            " r.remedy, r.scheme, r.introduced, r.introduced_excluded, r.fixed, r.last_affected, a.received_at"
+            " r.remedy, r.scheme, r.introduced, r.introduced_excluded, r.fixed, r.last_affected, r.note,"
+            " a.received_at"
             " from affected_range r join product p on p.id = r.product_id join advisory a on a.id = r.advisory_id"
             " where r.vulnerability_id = :id and r.valid_to is null"
             " order by r.source, p.ecosystem, p.name, r.lo limit :limit"
@@ -207,6 +208,7 @@ def _statements(session: Session, vulnerability_id: int) -> list[StatementRow]:
                     Scheme(row.scheme), row.introduced, row.fixed, row.last_affected, row.introduced_excluded
                 ),
                 Remedy(row.remedy) if row.remedy else None,
+                fixed_words(row.ecosystem, row.fixed, row.note),
             ),
             received_at=row.received_at,
         )

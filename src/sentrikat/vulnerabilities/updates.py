@@ -47,6 +47,19 @@ where not exists (
 """
 
 
+_EDGES = """
+create temporary table current_edge on commit drop as
+select distinct u.name, older from vendor_update u, unnest(u.supersedes) as older where u.valid_to is null
+"""
+_DROP_EDGES = """
+delete from supersedence s
+where not exists (select from current_edge e where e.name = s.name and e.older = s.older)
+"""
+_ADD_EDGES = (
+    "insert into supersedence (name, older) select name, older from current_edge on conflict do nothing"
+)
+
+
 def merge_updates(session: Session, staging: Staging, *, now: datetime) -> int:
     """Merge what a run's records say of updates; return how many statements of them came or went."""
 
@@ -65,7 +78,13 @@ def merge_updates(session: Session, staging: Staging, *, now: datetime) -> int:
     run(_RESOLVED)
     session.execute(text("create index on resolved_update (advisory_id, product_id)"))
     session.execute(text("analyze resolved_update"))
-    return run(_CLOSE) + run(_CLOSE_WITHDRAWN) + run(_INSERT)
+    changed = run(_CLOSE) + run(_CLOSE_WITHDRAWN) + run(_INSERT)
+    if changed:
+        run(_EDGES)
+        session.execute(text("analyze current_edge"))
+        run(_DROP_EDGES)
+        run(_ADD_EDGES)
+    return changed
 
 
 def load_updates(session: Session, titles: Sequence[str]) -> list[VendorUpdate]:
@@ -97,9 +116,6 @@ def load_updates(session: Session, titles: Sequence[str]) -> list[VendorUpdate]:
 def load_supersedence(session: Session) -> dict[str, tuple[str, ...]]:
     """Read, for every update, those that any source says it supersedes."""
     rows = session.execute(
-        text(
-            "select name, array_agg(distinct older) as older from vendor_update,"
-            " unnest(supersedes) as older where valid_to is null group by name"
-        )
+        text("select name, array_agg(older order by older) as older from supersedence group by name")
     )
     return {row.name: tuple(row.older) for row in rows}

@@ -25,6 +25,7 @@ from sentrikat.inventory.queries import (
     list_software,
 )
 from sentrikat.inventory.receipts import confirm
+from sentrikat.inventory.updates import missing_of_asset
 from sentrikat.reactions import after_asset_change
 from sentrikat.web import cursors
 from sentrikat.web.context import Form, Now, TenantSession, requires
@@ -145,6 +146,9 @@ def show(
         software_name=name,
         next_cursor=cursors.write(page.next),
         after=after,
+        missing_updates=missing_of_asset(session, organization_id, asset_id)
+        if asset.os_family == "windows"
+        else (),
         receipts=list_receipts(session, organization_id, asset_id=asset_id, limit=RECEIPT_ROWS).receipts,
         exposures=EXPOSURES,
         criticalities=CRITICALITIES,

@@ -16,6 +16,7 @@ from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Compo
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.context import target_context
 from sentrikat.domain.matching.lanes import scheme_of
+from sentrikat.domain.matching.microsoft_products import windows_system
 from sentrikat.domain.matching.windows_releases import windows_release
 from sentrikat.domain.versions import key
 
@@ -177,6 +178,7 @@ def _systems(component: Component) -> list[Identity]:
             found.append(
                 _system(Product("cpe:o", f"microsoft:{release[0]}"), release[1], "windows", judged=True)
             )
+        found.extend(_microsoft(component, version))
     if component.namespace == "macos":
         found.append(_system(Product("cpe:o", "apple:macos"), version, "macos", judged=True))
     named = [Product(*pair) for pair in _FAMILY_PLATFORMS.get(component.namespace, ())]
@@ -188,6 +190,26 @@ def _systems(component: Component) -> list[Identity]:
         for product in named
     )
     return [one for one in found if one is not None]
+
+
+def _microsoft(component: Component, version: str) -> list[Identity]:
+    """Give a Windows under its own maker's title: release, edition and architecture.
+
+    A release whose updates are cumulative is judged by its revision, and without one not at all; an older one, whose
+    build never moved, by its updates alone.
+    """
+    system = windows_system(f"{component.name} {component.vendor or ''}", version, component.arch)
+    if system is None or (system.cumulative and system.revision is None):
+        return []
+    number = version if version.count(".") >= 2 else f"10.0.{version}"
+    own = identity_of(
+        Product("msrc", system.product),
+        number,
+        method="operating_system",
+        confidence=1.0,
+        os_family="windows",
+    )
+    return [own] if own is not None else []
 
 
 def _system(product: Product, version: str | None, family: str, *, judged: bool = False) -> Identity | None:

@@ -7,6 +7,8 @@ from sentrikat.domain.ranges import VersionRange
 
 SOURCE_NAMES = {
     "nvd": "NVD",
+    "msrc": "Microsoft",
+    "wesng": "WES-NG",
     "vulnrichment": "the CVE record",
     "overrides": "the CPE overrides",
     "debian": "Debian's security tracker",
@@ -44,8 +46,15 @@ def range_words(versions: VersionRange) -> str:
     return f"{start} on" if start else "all versions"
 
 
+def fixed_words(ecosystem: str, fixed: str | None, note: str | None) -> str | None:
+    """Name a repair: its version, and of Microsoft's products the updates that bring it: `KB5034122, build 10.0...`."""
+    if ecosystem != "msrc" or note is None:
+        return fixed
+    return note if fixed is None else f"{note}, build {fixed}"
+
+
 def remedy_words(remedy: Remedy | None, fixed: str | None) -> str:
-    """Say what the source says of a repair."""
+    """Say what the source says of a repair; `fixed` names it."""
     if fixed is not None:
         return f"fixed in {fixed}" + (", which is not published yet" if remedy is Remedy.OPEN else "")
     return {
@@ -66,6 +75,7 @@ def statement_words(
     described: bool,
     versions: VersionRange,
     remedy: Remedy | None,
+    repair: str | None = None,
 ) -> str:
     """Say one statement: `Debian's security tracker: openssl before 3.0.13-1~deb12u1 is affected; fixed in ...`."""
     who = source_name(source)
@@ -78,4 +88,4 @@ def statement_words(
         return f"{who} is still looking into {product}"
     if status is Status.UNAFFECTED:
         return f"{who}: {covered} is not affected"
-    return f"{who}: {covered} is affected; {remedy_words(remedy, versions.fixed)}"
+    return f"{who}: {covered} is affected; {remedy_words(remedy, repair or versions.fixed)}"
