@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 import orjson
 
@@ -151,6 +152,42 @@ def write_redhat_data(source: Source, path: Path) -> None:
             archive.addfile(member, io.BytesIO(body))
 
 
+def write_alpine(source: Source, path: Path) -> None:
+    """Put the databases of all branches into one archive, cut down to the packages that somebody has."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for document in documents(the_file(source.data, "distro/alpine_secdb_*.zst")):
+            database = document["doc"]
+            database["packages"] = [
+                one for one in database["packages"] if one["pkg"]["name"] in source.chosen.packages
+            ]
+            archive.writestr(document["_path"], orjson.dumps(database))
+
+
+def write_amazon(source: Source, path: Path) -> None:
+    """Put the advisories back into the form of a repository's update information, cut down to what somebody has."""
+    root = Element("updates")
+    for document in documents(the_file(source.data, "distro/amazon_alas_*.zst")):
+        record = document["doc"]
+        collection = record["Pkglist"]["Collection"]
+        packages = [one for one in collection["Package"] if one["Name"] in source.chosen.packages]
+        if not packages:
+            continue
+        update = SubElement(root, "update", type=record["Type"], status=record["Status"])
+        for name in ("ID", "Title", "Severity"):
+            SubElement(update, name.lower()).text = record[name]
+        references = SubElement(update, "references")
+        for one in (record["References"] or {}).get("Reference") or ():
+            SubElement(references, "reference", id=one["ID"], href=one["Href"], type=one["Type"])
+        listed = SubElement(SubElement(update, "pkglist"), "collection", short=collection["Short"])
+        for one in packages:
+            SubElement(
+                listed,
+                "package",
+                {name.lower(): one[name] for name in ("Name", "Epoch", "Version", "Release", "Arch")},
+            )
+    path.write_bytes(tostring(root))
+
+
 def write_osv(source: Source, path: Path) -> None:
     """Put all ecosystems' records into one archive, cut down to the packages that somebody has."""
     held: dict[str, dict[str, Any]] = {}
@@ -206,6 +243,8 @@ DOCUMENTS: dict[str, Callable[[Source, Path], None]] = {
     "debian": write_debian,
     "ubuntu": write_ubuntu,
     "redhat_data": write_redhat_data,
+    "alpine": write_alpine,
+    "amazon": write_amazon,
     "osv": write_osv,
     "msrc": write_msrc,
     "wesng": write_wesng,

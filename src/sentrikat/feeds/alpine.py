@@ -35,7 +35,7 @@ from sentrikat.feeds.adapter import (
     reading,
 )
 from sentrikat.feeds.parts import all_or_none, get_if_there, held_parts
-from sentrikat.feeds.unpacking import unpacked
+from sentrikat.feeds.unpacking import is_archive, json_files, unpacked
 
 NAME = "alpine"
 TITLE = "Alpine security database"
@@ -89,27 +89,44 @@ def parse(document: Document) -> Iterator[Record | Quarantined]:
 
 def _advisories(document: Document) -> Iterator[Record | Quarantined]:
     with reading(document):
+        for content in _databases(document):
+            yield from _of_database(fields.mapping(orjson.loads(content), "the database"))
+
+
+def _databases(document: Document) -> Iterator[bytes]:
+    """Yield the one database of a document, or those of an archive somebody packed to carry all of them."""
+    if is_archive(document):
+        count = 0
+        for _, content in json_files(document):
+            count += 1
+            yield content
+        if not count:
+            raise ValueError("it holds no database at all")
+    else:
         with unpacked(document, LARGEST) as stream:
-            database = fields.mapping(orjson.loads(stream.read()), "the database")
-        branch = fields.text(database, "distroversion")
-        repository = fields.text(database, "reponame")
-        number = branch.removeprefix("v")
-        if not re.fullmatch(r"\d+\.\d+|edge", number):
-            raise ValueError(f"the branch {branch[:40]!r} is unknown")
-        if "packages" not in database:
-            raise KeyError("packages")
-        for entry in fields.objects(database, "packages"):
-            package = attempt(
-                entry,
-                lambda entry=entry: f"{branch}/{repository}/{entry['pkg']['name']}",  # type: ignore[misc]
-                lambda entry=entry: list(  # type: ignore[misc]
-                    _of_package(number, f"{branch}/{repository}", fields.child(entry, "pkg"))
-                ),
-            )
-            if isinstance(package, Quarantined):
-                yield package
-            else:
-                yield from package
+            yield stream.read()
+
+
+def _of_database(database: Mapping[str, Any]) -> Iterator[Record | Quarantined]:
+    branch = fields.text(database, "distroversion")
+    repository = fields.text(database, "reponame")
+    number = branch.removeprefix("v")
+    if not re.fullmatch(r"\d+\.\d+|edge", number):
+        raise ValueError(f"the branch {branch[:40]!r} is unknown")
+    if "packages" not in database:
+        raise KeyError("packages")
+    for entry in fields.objects(database, "packages"):
+        package = attempt(
+            entry,
+            lambda entry=entry: f"{branch}/{repository}/{entry['pkg']['name']}",  # type: ignore[misc]
+            lambda entry=entry: list(  # type: ignore[misc]
+                _of_package(number, f"{branch}/{repository}", fields.child(entry, "pkg"))
+            ),
+        )
+        if isinstance(package, Quarantined):
+            yield package
+        else:
+            yield from package
 
 
 def _of_package(number: str, place: str, package: Mapping[str, Any]) -> Iterator[Advisory]:

@@ -14,7 +14,7 @@ from sentrikat.domain.versions import Scheme
 from sentrikat.feeds import alpine
 from sentrikat.feeds.adapter import FeedState, FetchOptions, Quarantined
 from sentrikat.feeds.transports.memory import DictTransport, document
-from tests.unit.feeds.samples import advisories, as_document, sample
+from tests.unit.feeds.samples import advisories, as_document, sample, zipped
 
 OPTIONS = FetchOptions(now=datetime(2026, 11, 1, tzinfo=UTC))
 DATABASE = sample("alpine/main.json")
@@ -117,6 +117,15 @@ def test_a_database_that_does_not_say_what_it_is_of_is_refused(change: dict[str,
 
     with pytest.raises(FeedFormatError):
         list(alpine.parse(as_document(database)))
+
+
+def test_an_archive_of_all_branches_is_read_as_one_document() -> None:
+    edge = orjson.dumps({**orjson.loads(DATABASE), "distroversion": "edge"})
+    found = advisories(alpine.parse, document(zipped([DATABASE, edge])))
+
+    assert len(found) == 2 * len(advisories(alpine.parse, document(DATABASE)))
+    with pytest.raises(FeedFormatError, match="no database"):
+        list(alpine.parse(document(zipped([]))))
 
 
 # -- fetching ----------------------------------------------------------------------------
