@@ -123,6 +123,8 @@ def _advisory(erratum: Mapping[str, Any]) -> Advisory | None:
     )
     if not flaws and fields.optional(erratum, "type") != "security":
         return None
+    if "packages" not in erratum:
+        raise KeyError("packages")
     builds = [_build(one) for one in fields.objects(erratum, "packages")]
     release = _release(references, builds)
     severity = fields.optional(erratum, "severity")

@@ -131,6 +131,8 @@ def _of_database(database: Mapping[str, Any]) -> Iterator[Record | Quarantined]:
 
 def _of_package(number: str, place: str, package: Mapping[str, Any]) -> Iterator[Advisory]:
     name = fields.text(package, "name")
+    if "secfixes" not in package:  # there in every package, be it empty: without it the form has changed
+        raise KeyError("secfixes")
     product = Product(f"alpine:{number}", name)
     versions_of: dict[str, list[str]] = {}
     for version, entries in fields.child(package, "secfixes").items():

@@ -142,6 +142,8 @@ def _advisory(update: Element) -> Advisory:
         for one in update.iterfind("references/reference")
         if fields.CVE.fullmatch(name := (one.get("id") or "").strip())
     )
+    if update.find("pkglist/collection/package") is None:
+        raise ValueError("it names no package")
     severity = fields.short(update.findtext("severity"), "severity")
     words = {
         "description": update.findtext("description"),

@@ -113,6 +113,8 @@ def _cycle(product: str, entry: Mapping[str, Any]) -> Cycle:
     cycle = fields.short(name, "cycle")
     if cycle is None:
         raise ValueError("cycle is missing")
+    if "eol" not in entry:  # null may say "unknown"; a field of another name would make every end unknown
+        raise KeyError("eol")
     return Cycle(
         product=product,
         name=cycle,

@@ -82,6 +82,7 @@ def test_an_erratum_of_two_releases_is_one_record_for_each() -> None:
     ("change", "says"),
     [
         ({"id": "RHSA-2023:0001"}, "no id of an erratum"),
+        ({"packages": "anvil"}, "packages"),
         ({"packages": [{"name": "anvil", "version": "1", "arch": "x86_64"}]}, "release"),
         (
             {"packages": [{"name": "a", "version": "1", "release": "1", "arch": "x86_64", "module": "a"}]},

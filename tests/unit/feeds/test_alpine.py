@@ -100,6 +100,11 @@ def test_a_package_of_another_shape_is_set_aside_and_the_rest_is_read() -> None:
     assert any(isinstance(one, Advisory) for one in found)
 
 
+def test_a_database_whose_packages_lack_their_repairs_is_refused_and_withdraws_nothing() -> None:
+    with pytest.raises(FeedFormatError, match="secfixes"):
+        list(alpine.parse(document(DATABASE.replace(b'"secfixes"', b'"fixes"'))))
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -90,10 +90,11 @@ def test_no_product_is_told_to_be_two() -> None:
     ("entry", "says"),
     [
         ({"eol": True}, "cycle"),
+        ({"cycle": "1", "end": True}, "eol"),  # a renamed field must not make every end unknown
         ({"cycle": "1", "eol": "soon"}, "eol is neither a day nor true or false"),
         ({"cycle": "1", "eol": "2026-13-45"}, "month"),
         ({"cycle": "1", "eol": 20260101}, "eol"),
-        ({"cycle": "1", "support": []}, "support"),
+        ({"cycle": "1", "eol": True, "support": []}, "support"),
         ("1", "release is not an object"),
     ],
 )
