@@ -5,6 +5,7 @@
     a feed brought release cycles  find each component's cycle; whether it is over is asked by the day  after_merge
     a feed spoke of a flaw         look whose name it may mean (possibly affected)                   after_merge
     an asset's components changed  identify and match the new ones, reconcile the asset, price       after_ingest
+    people said what software is   identify and match it for their assets, reconcile, price          after_correction
     an asset's exposure changed    price the asset's findings                                        after_asset_change
 
 Rooms never call upwards. A room that changes something returns the fact, and the doors and jobs that see it
@@ -40,6 +41,7 @@ from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.jobs import Job, Periodic
 from sentrikat.infra.settings import load
 from sentrikat.inventory.candidates import possible_vendors
+from sentrikat.inventory.corrections import Moved
 from sentrikat.inventory.identification import identify, needs_names, note_covered
 from sentrikat.inventory.ingest import IngestResult
 from sentrikat.inventory.jobs import ingest_report
@@ -111,7 +113,7 @@ def _identify_again(session: Session) -> list[int]:
     rows = session.execute(
         text(
             "select id, kind, namespace, name, version, source_name, source_version, vendor, module, bundle_id,"
-            " cpe, purl, arch, identified from component where kind <> all(cast(:packages as text[]))"
+            " cpe, purl, arch, corrected, identified from component where kind <> all(cast(:packages as text[]))"
             " or (kind = 'maven' and position(':' in name) = 0) order by id"
         ),
         {"packages": sorted(DISTRIBUTION_KINDS | LANGUAGE_KINDS)},
@@ -148,6 +150,25 @@ def after_ingest(session: Session, result: IngestResult, *, now: datetime) -> Re
         now=now,
         component_ids=None if result.whole else {*result.added_component_ids, *result.removed_component_ids},
     )
+
+
+def after_correction(session: Session, moved: Moved, *, now: datetime) -> Reconciled:
+    """Let identities, matches, findings and deadlines follow what people said software is."""
+    begin_matching(session)
+    concerned = sorted({*moved.before, *moved.after})
+    _identify(session, sorted(set(moved.after)))
+    match_components(session, sorted(set(moved.after)), now=now)
+    # Matches of the components left behind stay as they are, for those who still have them; the findings do not.
+    session.execute(
+        text(
+            "insert into changed_match"
+            " select component_id, vulnerability_id from match where valid_to is null and component_id = any(:ids)"
+            " union select component_id, vulnerability_id from finding"
+            " where closed_at is null and component_id = any(:ids)"
+        ),
+        {"ids": concerned},
+    )
+    return reconcile_matches(session, now=now)
 
 
 def after_asset_change(session: Session, organization_id: int, asset_id: int, *, now: datetime) -> None:

@@ -107,8 +107,15 @@ def _tenant_session(request: Request, caller: Annotated[Caller, Depends(authenti
         yield session
 
 
+def _system_session(request: Request, _caller: Annotated[Caller, Depends(authenticate)]) -> Iterator[Session]:
+    with database_of(request).as_system() as session:
+        yield session
+
+
 # "function": committed before the answer is sent, so nobody is told of a change that then fails.
 TenantSession = Annotated[Session, Depends(_tenant_session, scope="function")]
+SystemSession = Annotated[Session, Depends(_system_session, scope="function")]
+"""For the few changes of an organization that store public knowledge as well: every statement names whose rows it means."""
 Now = Annotated[datetime, Depends(now_of)]
 
 

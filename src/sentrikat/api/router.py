@@ -11,7 +11,19 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from sentrikat.api import assets, audit, feeds, findings, health, keys, me, possible, reports, vulnerabilities
+from sentrikat.api import (
+    assets,
+    audit,
+    feeds,
+    findings,
+    health,
+    identification,
+    keys,
+    me,
+    possible,
+    reports,
+    vulnerabilities,
+)
 from sentrikat.api.answers import json
 from sentrikat.api.context import authenticate, permission_of
 from sentrikat.api.problems import Problem
@@ -27,7 +39,19 @@ router = APIRouter(
         }
     }
 )
-for part in (health, me, reports, assets, findings, possible, vulnerabilities, feeds, keys, audit):
+for part in (
+    health,
+    me,
+    reports,
+    assets,
+    identification,
+    findings,
+    possible,
+    vulnerabilities,
+    feeds,
+    keys,
+    audit,
+):
     router.include_router(part.router)
 
 

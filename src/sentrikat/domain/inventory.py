@@ -86,6 +86,8 @@ class Component:
     cpe: str | None = None
     purl: str | None = None
     arch: str | None = None
+    # What people of the organization said it is (domain.matching.correction), where they did.
+    corrected: str | None = None
 
     def identity(self) -> bytes:
         """Digest that is equal for equal components, 16 bytes."""
@@ -104,6 +106,8 @@ class Component:
         )
         if self.arch is not None:
             parts += (self.arch,)
+        if self.corrected is not None:
+            parts += ("corrected", self.corrected)
         # None and "" differ: an unknown vendor is not an empty one.
         text = "\x1f".join("\x00" if part is None else part for part in parts)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]

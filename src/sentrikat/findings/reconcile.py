@@ -147,7 +147,15 @@ gone as (
             join component o on o.id = f.component_id
             where i.organization_id = f.organization_id and i.asset_id = f.asset_id and i.removed_at is null
               and n.kind = o.kind and n.name = o.name and n.id <> o.id)
-        then 'upgraded' else 'removed' end
+        then case when exists (
+            -- the same software, of which people have since said what it is
+            select from install i join component n on n.id = i.component_id
+            join component o on o.id = f.component_id
+            where i.organization_id = f.organization_id and i.asset_id = f.asset_id and i.removed_at is null
+              and n.kind = o.kind and n.name = o.name and n.version is not distinct from o.version
+              and n.corrected is distinct from o.corrected)
+            then 'statement_changed' else 'upgraded' end
+        else 'removed' end
     from held h
     where f.id = h.id and f.closed_at is null and not exists (
         select from wanted w

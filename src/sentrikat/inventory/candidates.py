@@ -7,8 +7,9 @@ it is made for the program that the component extends; or, for people to choose 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -115,3 +116,33 @@ def _tells(word: str) -> bool:
 
 def _hosts(named: Named) -> tuple[str, ...]:
     return (named.host, "visual_studio") if named.host == "visual_studio_code" else ()
+
+
+def store_candidates(session: Session, found: Mapping[int, Sequence[Likeness]]) -> None:
+    """Keep what people may choose from, in place of what was kept of these components."""
+    session.execute(
+        text("delete from identification_candidate where component_id = any(cast(:ids as bigint[]))"),
+        {"ids": list(found)},
+    )
+    rows = [
+        {
+            "component": component_id,
+            "name": one.candidate.name,
+            "score": one.score,
+            "evidence": list(one.evidence),
+        }
+        for component_id, ranked in found.items()
+        for one in ranked
+    ]
+    if rows:
+        session.execute(
+            text(
+                "insert into identification_candidate (component_id, product_id, score, evidence)"
+                " select r.component, p.id, r.score, r.evidence"
+                " from json_to_recordset(cast(:rows as json))"
+                "   as r(component bigint, name text, score real, evidence text[])"
+                " join product p on p.ecosystem = 'cpe:a' and p.name = r.name"
+                " order by r.component, p.id on conflict do nothing"
+            ),
+            {"rows": orjson.dumps(rows).decode()},
+        )

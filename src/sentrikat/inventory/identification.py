@@ -16,10 +16,13 @@ from sentrikat.catalogue.corrections import correction_of
 from sentrikat.domain.advisory import Product
 from sentrikat.domain.inventory import DISTRIBUTION_KINDS, Component
 from sentrikat.domain.matching.claim import Identity
+from sentrikat.domain.matching.correction import IGNORED, UNLISTED
 from sentrikat.domain.matching.identity import declared_cpe, declared_identities, declared_products
 from sentrikat.domain.matching.titles import is_update
 from sentrikat.infra.database.copy import copy_rows
+from sentrikat.inventory.candidates import store_candidates
 from sentrikat.inventory.lifecycle import assign_cycles
+from sentrikat.inventory.products import identities_of, product_named
 from sentrikat.inventory.titles import TitleIndex, needs_title
 
 
@@ -30,7 +33,7 @@ def identify(session: Session, component_ids: Sequence[int], index: TitleIndex |
     rows = session.execute(
         text(
             "select id, kind, namespace, name, version, source_name, source_version, vendor, module, bundle_id,"
-            " cpe, purl, arch from component where id = any(cast(:ids as bigint[])) order by id"
+            " cpe, purl, arch, corrected from component where id = any(cast(:ids as bigint[])) order by id"
         ),
         {"ids": list(component_ids)},
     ).all()
@@ -45,6 +48,14 @@ def identify(session: Session, component_ids: Sequence[int], index: TitleIndex |
         identities[component_id] = found
         states.setdefault(state, []).append(component_id)
     _store(session, identities)
+    unresolved = set(states.get("unidentified", ()))
+    store_candidates(
+        session,
+        {
+            one: index.ranked.get(components[one], []) if index and one in unresolved else []
+            for one in components
+        },
+    )
     for state, ids in states.items():
         session.execute(
             text("update component set identified = :state where id = any(cast(:ids as bigint[]))"),
@@ -61,6 +72,8 @@ def identify_component(
     `covered` are the releases for which some feed makes statements.
     """
     os_family = _family(component)
+    if component.corrected is not None:
+        return _as_corrected(component, component.corrected, os_family)
     found = declared_identities(component, os_family)
     if index is not None and needs_title(component):
         found.extend(index.identities(component, os_family))
@@ -76,9 +89,17 @@ def identify_component(
     return found, _state(component, found, covered)
 
 
+def _as_corrected(component: Component, corrected: str, os_family: str) -> tuple[list[Identity], str]:
+    """Take people's word for what a component is."""
+    if corrected in {UNLISTED, IGNORED}:
+        return [], corrected
+    found = identities_of(component, [product_named(corrected)], "local_correction", 1.0, os_family)
+    return found, "identified" if found else "no_version"
+
+
 def needs_names(component: Component) -> bool:
     """Say whether identification looks up names for a component: its title's, or those of its declared CPE."""
-    return (
+    return component.corrected is None and (
         needs_title(component)
         or _lacks_group(component)
         or (component.kind not in DISTRIBUTION_KINDS and declared_cpe(component) is not None)

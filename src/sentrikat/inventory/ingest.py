@@ -31,6 +31,7 @@ from sentrikat.domain.inventory import (
 )
 from sentrikat.infra.database.locks import KNOWLEDGE, lock_number, shared_advisory_lock
 from sentrikat.inventory import statements
+from sentrikat.inventory.corrections import corrected, list_corrections
 from sentrikat.inventory.difference import (
     Change,
     Present,
@@ -126,7 +127,12 @@ class _Ingest:
             system = OperatingSystem(**(asset.os | _known(self.inventory.os)))
             self.inventory = replace(self.inventory, os=system)
         sources = self._sources()
-        reported = by_identity(installed_components(self.inventory, lambda r, b: sources.get((r, b))))
+        installed = installed_components(self.inventory, lambda r, b: sources.get((r, b)))
+        if self.receipt.corrects:
+            corrections = list_corrections(self.session, self.receipt.organization_id)
+            for item in installed:
+                item.component = corrected(item.component, corrections)
+        reported = by_identity(installed)
         digest = _digest(self.inventory, reported)
         if asset is not None and self._is_known(asset, digest):
             return self._finish(asset, asset.id, UNCHANGED, Change(), [], digest)

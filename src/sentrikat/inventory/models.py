@@ -75,6 +75,9 @@ class Component(Base):
     cpe: Mapped[str | None] = mapped_column(Text)
     purl: Mapped[str | None] = mapped_column(Text)
     arch: Mapped[str | None] = mapped_column(Text)  # of an operating system; packages are one for all
+    # What an organization said it is (inventory.corrections): vendor:product, unlisted or ignored. Such a component is
+    # another than the one without, so nobody else's findings change.
+    corrected: Mapped[str | None] = mapped_column(Text)
     identified: Mapped[str] = mapped_column(Text, server_default="pending")
     # pending | identified | unidentified | no_version | unsupported | unlisted (no source speaks of it, as somebody
     # found out) | ignored (not to be judged)
@@ -113,6 +116,41 @@ class ComponentCycle(Base):
     )
     product: Mapped[str] = mapped_column(Text)
     cycle: Mapped[str] = mapped_column(Text)
+
+
+class IdentificationCandidate(Base):
+    """A product that a component without identity may be; the best few, for people to choose from."""
+
+    __tablename__ = "identification_candidate"
+
+    component_id: Mapped[int] = mapped_column(
+        ForeignKey("component.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    product_id: Mapped[int] = mapped_column(
+        ForeignKey("product.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    score: Mapped[float] = mapped_column(REAL)  # 0..1, domain.matching.likeness
+    evidence: Mapped[list[str]] = mapped_column(ARRAY(Text))
+
+
+class TitleCorrection(Base):
+    """What people of an organization said software of a title is; the newest that fits counts."""
+
+    __tablename__ = "title_correction"
+    __table_args__ = (
+        CheckConstraint("coalesce(title, vendor, bundle_id) is not null", name="pattern"),
+        Index("ix_title_correction_organization_id", "organization_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    title: Mapped[str | None] = mapped_column(Text)  # patterns: `*` stands for any text
+    vendor: Mapped[str | None] = mapped_column(Text)
+    bundle_id: Mapped[str | None] = mapped_column(Text)
+    meaning: Mapped[str] = mapped_column(Text)  # vendor:product | unlisted | ignored
+    reason: Mapped[str] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Moment)
 
 
 class Asset(Base):

@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 RECEIPT = text(
     "select id, organization_id, form, body, received_at, status, detail, asset_id, asset_hint, confirmed,"
-    " content_digest"
+    " content_digest,"
+    " exists (select from title_correction t where t.organization_id = receipt.organization_id) as corrects"
     " from receipt where id = :id for update"
 )
 # A report that says word for word what the asset's last one said ends here, unread. Not one whose clock is ahead, and
@@ -92,6 +93,7 @@ COMPONENT_FIELDS = (
     "cpe",
     "purl",
     "arch",
+    "corrected",
 )
 NAMED = ", ".join(COMPONENT_FIELDS)
 # Rows go in by their identity, so that two reports with the same new software lock them in one order.

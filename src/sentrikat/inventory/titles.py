@@ -102,8 +102,10 @@ _EVERYTHING = text(_KNOWN.format(narrowed=""))
 
 def needs_title(component: Component) -> bool:
     """Say whether a component is known by its title only."""
-    return (component.kind in APPLICATION_KINDS or component.kind == "cpe") and not declared_products(
-        component
+    return (
+        component.corrected is None
+        and (component.kind in APPLICATION_KINDS or component.kind == "cpe")
+        and not declared_products(component)
     )
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import InvalidInput
 from sentrikat.domain.lifecycle import Support
+from sentrikat.domain.matching.correction import CORRECTABLE
 from sentrikat.domain.permissions import Permission
 from sentrikat.findings.queries import COUNT_CAP, FindingFilters, list_findings
 from sentrikat.findings.queue import QUEUE_CAP, count_possible
@@ -150,6 +151,7 @@ def show(
         if asset.os_family == "windows"
         else (),
         receipts=list_receipts(session, organization_id, asset_id=asset_id, limit=RECEIPT_ROWS).receipts,
+        titled=CORRECTABLE,
         exposures=EXPOSURES,
         criticalities=CRITICALITIES,
         may_change=visit.caller.may(Permission.INVENTORY_WRITE),

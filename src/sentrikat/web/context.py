@@ -112,7 +112,14 @@ def _tenant_session(request: Request, visit: Annotated[Visit, Depends(signed_in)
         yield session
 
 
+def _system_session(request: Request, _visit: Annotated[Visit, Depends(signed_in)]) -> Iterator[Session]:
+    with database_of(request).as_system() as session:
+        yield session
+
+
 TenantSession = Annotated[Session, Depends(_tenant_session, scope="function")]
+SystemSession = Annotated[Session, Depends(_system_session, scope="function")]
+"""For the few changes of an organization that store public knowledge as well: every statement names whose rows it means."""
 Now = Annotated[datetime, Depends(now_of)]
 
 

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 
 from sentrikat.identity.access import Visit
 from sentrikat.inventory.coverage import COUNT_CAP, coverage
+from sentrikat.inventory.undecided import COUNT_CAP as UNDECIDED_CAP
+from sentrikat.inventory.undecided import count_undecided
 from sentrikat.vulnerabilities.freshness import FeedStatus, feed_statuses
 from sentrikat.web.rendering import Doubt
 from sentrikat.web.words import number, plural, span
@@ -28,6 +30,11 @@ def doubts_of(session: Session, visit: Visit, now: datetime) -> list[Doubt]:
     if covered.silent:
         words = f"{number(covered.silent)} of {plural(covered.assets, 'asset')} silent for two days"
         found.append(Doubt(words, "/assets?silent=yes"))
+    if undecided := count_undecided(session, visit.caller.organization_id):
+        count = f"more than {UNDECIDED_CAP:,}" if undecided > UNDECIDED_CAP else number(undecided)
+        found.append(
+            Doubt(f"{count} {'title' if undecided == 1 else 'titles'} to identify", "/identification")
+        )
     if covered.unidentified:
         count = (
             f"more than {COUNT_CAP:,}" if covered.unidentified > COUNT_CAP else number(covered.unidentified)
