@@ -97,6 +97,8 @@ def calls(app: FastAPI, estate: Estate) -> list[tuple[str, str, str, Permission 
         "session_id": 1,
         "vulnerability": "CVE-2023-5217",
         "name": "CVE-2023-5217",
+        "component_id": 1,
+        "correction_id": 1,
     }
     found = []
     for entrance in entrances(app):
