@@ -8,9 +8,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from sentrikat.api import identification
+from sentrikat.domain.advisory import CatalogueEntry, Product
 from sentrikat.domain.permissions import KEY_SCOPES, Permission
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
+from tests.builders import publish
 from tests.flows.estate import Estate, key, report, session_of
 from tests.flows.test_api import held, problem
 
@@ -19,7 +21,9 @@ TITLE = "Plain <Name> Viewer 3.1"
 
 @pytest.fixture(autouse=True)
 def undecided(database: Database, clock: FrozenClock, estate: Estate) -> None:
-    """A program that nobody can tell."""
+    """A program that nobody can tell, and a product to choose."""
+    chrome = CatalogueEntry("nvd_cpe", Product("cpe:a", "google:chrome"), "Google Chrome")
+    publish(database, clock, "nvd_cpe", chrome)
     report(database, clock, estate.acme, "desk-01", [{"type": "windows", "name": TITLE, "version": "3.1"}])
 
 
@@ -59,9 +63,7 @@ def test_a_product_nobody_speaks_of_is_refused(api: TestClient) -> None:
 
 
 def test_the_catalogue_can_be_searched(api: TestClient) -> None:
-    found = held(
-        api.get("/api/v1/identification/products?words=google+chrome"), identification.FoundProducts
-    )
+    found = held(api.get("/api/v1/identification/products?words=google+chrome"), identification.FoundProducts)
 
     assert any("chrome" in one["product"] for one in found["items"])
 
