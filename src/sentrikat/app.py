@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentrikat.api import health
 from sentrikat.api.bodies import BodyLimit, BodyTooLarge, UnsupportedMedia
+from sentrikat.api.etags import Unchanged
 from sentrikat.api.problems import problem_answer
 from sentrikat.api.router import API_PREFIX, openapi_of
 from sentrikat.api.router import router as api_router
@@ -93,6 +94,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
     app.add_api_route("/healthz", health.ready, include_in_schema=False)
     app.include_router(api_router, prefix=API_PREFIX)
     app.include_router(web_router, include_in_schema=False)
+    app.add_middleware(Unchanged)
     app.add_middleware(
         BodyLimit, largest=settings.max_request_bytes, largest_report=settings.max_report_bytes
     )

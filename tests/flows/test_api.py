@@ -347,6 +347,38 @@ def test_findings_come_in_the_published_order_and_explain_themselves(api: TestCl
     assert "1.12.0-1 < 1.12.0-1+deb12u2" in detail["sentence"]
 
 
+def test_what_a_program_holds_is_not_sent_again(api: TestClient, estate: Estate) -> None:
+    path = f"/api/v1/assets/{estate.assets['web-03']}"
+    first = api.get(path)
+    tag = first.headers["etag"]
+
+    again = api.get(path, headers={"If-None-Match": f'"other", W/{tag}'})
+
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert again.headers["content-security-policy"]
+    assert api.get(path, headers={"If-None-Match": '"other"'}).json() == first.json()
+    assert "etag" not in api.get("/api/v1/assets").headers
+    assert api.get("/api/v1/assets/999999", headers={"If-None-Match": "*"}).status_code == 404
+
+
+def test_a_finding_can_be_explained_as_of_a_past_day(api: TestClient) -> None:
+    first = held(api.get("/api/v1/findings"), findings.Findings)["items"][0]
+    before = held(
+        api.get(f"/api/v1/findings/{first['id']}?as_of=2020-01-01T00:00:00Z"), findings.FindingDetail
+    )["explanation"]
+    now = held(
+        api.get(
+            f"/api/v1/assets/{first['asset_id']}/explanations/{first['vulnerability']}?as_of=2026-06-03T12:00:00Z"
+        ),
+        findings.Explanations,
+    )["items"]
+
+    assert before["as_of"] == "2020-01-01T00:00:00Z"
+    assert "nothing was held then" in before["sentence"]
+    assert [one["verdict"] for one in now] == ["affected"]
+    assert now[0]["sentence"].startswith("On 3 June 2026 at ")
+
+
 def test_a_list_is_counted_once_and_its_pages_repeat_the_figure(api: TestClient) -> None:
     first = held(api.get("/api/v1/findings?limit=2&severity=high"), findings.Findings)
     second = held(

@@ -14,6 +14,8 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict
 
+from sentrikat.api.etags import tag_of
+
 
 class Answer(BaseModel):
     """Base of all answers: exactly these fields."""
@@ -22,18 +24,19 @@ class Answer(BaseModel):
 
 
 def json(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Give a JSON answer; times are RFC 3339 in UTC, integers stay integers."""
-    return Response(
-        orjson.dumps(content, default=_plain, option=orjson.OPT_UTC_Z),
-        status_code=status,
-        media_type="application/json",
-        headers={"Cache-Control": "no-store", **(headers or {})},
-    )
+    """Give a JSON answer, a single resource with its tag; times are RFC 3339 in UTC, integers stay integers."""
+    body = orjson.dumps(content, default=_plain, option=orjson.OPT_UTC_Z)
+    sent = {"Cache-Control": "no-store", **(headers or {})}
+    if status == 200:
+        sent["ETag"] = tag_of(body)
+    return Response(body, status_code=status, media_type="application/json", headers=sent)
 
 
 def page(items: list[dict[str, Any]], next_cursor: str | None, **more: Any) -> Response:
-    """Give one page of a list."""
-    return json({"items": items, "next_cursor": next_cursor, **more})
+    """Give one page of a list; without a tag, for pages change with every row that comes or goes."""
+    answer = json({"items": items, "next_cursor": next_cursor, **more})
+    del answer.headers["ETag"]
+    return answer
 
 
 def _plain(value: Any) -> Any:

@@ -13,8 +13,10 @@ from sentrikat.api.context import TenantSession, requires
 from sentrikat.api.paging import PageParams, decode_cursor, encode_cursor
 from sentrikat.domain.errors import NotFound
 from sentrikat.domain.permissions import Caller, Permission
-from sentrikat.findings.explain import Explanation, explain, explain_finding
+from sentrikat.findings.explain import explain, explain_finding
+from sentrikat.findings.explain_past import explain_finding_then, explain_then
 from sentrikat.findings.queries import COUNT_CAP, FindingFilters, FindingRow, get_finding, list_findings
+from sentrikat.findings.reasoning import Explanation
 from sentrikat.inventory.access import access_asset
 
 router = APIRouter(tags=["findings"])
@@ -101,6 +103,7 @@ class ExplanationAnswer(Answer):
     deadline: DeadlineAnswer | None
     history: list[StepAnswer]
     what_would_change: list[str]
+    as_of: Annotated[datetime | None, Field(description="The past moment this speaks of; null: the present.")]
 
 
 class FindingDetail(FindingAnswer):
@@ -190,21 +193,35 @@ def list_all(caller: Reader, session: TenantSession, params: Annotated[FindingPa
     )
 
 
+AsOf = Annotated[
+    AwareDatetime | None,
+    Query(description="Explain from what was installed and known at that moment; null: now."),
+]
+
+
 @router.get("/findings/{finding_id}", response_model=FindingDetail)
-def show(caller: Reader, session: TenantSession, finding_id: int) -> Response:
-    """Give one finding with everything behind it."""
+def show(caller: Reader, session: TenantSession, finding_id: int, as_of: AsOf = None) -> Response:
+    """Give one finding with everything behind it; with `as_of`, its explanation speaks of that moment."""
     row = get_finding(session, caller.organization_id, finding_id)
     if row is None:
         raise NotFound(f"There is no finding {finding_id} in this organization.")
-    explanation = explain_finding(session, caller.organization_id, finding_id)
+    if as_of is None:
+        explanation = explain_finding(session, caller.organization_id, finding_id)
+    else:
+        explanation = explain_finding_then(session, caller.organization_id, finding_id, as_of)
     return json({**_finding(row), "explanation": _explanation(explanation)})
 
 
 @router.get("/assets/{asset_id}/explanations/{vulnerability}", response_model=Explanations)
-def why(caller: Reader, session: TenantSession, asset_id: int, vulnerability: str) -> Response:
-    """Say what a vulnerability means for an asset: affected, not affected or not known, and why."""
+def why(
+    caller: Reader, session: TenantSession, asset_id: int, vulnerability: str, as_of: AsOf = None
+) -> Response:
+    """Say what a vulnerability means, or meant, for an asset: affected, not affected or not known, and why."""
     access_asset(session, caller, asset_id, Permission.FINDINGS_READ)
-    answers = explain(session, caller.organization_id, asset_id, vulnerability)
+    if as_of is None:
+        answers = explain(session, caller.organization_id, asset_id, vulnerability)
+    else:
+        answers = explain_then(session, caller.organization_id, asset_id, vulnerability, as_of)
     return json({"items": [_explanation(answer) for answer in answers]})
 
 

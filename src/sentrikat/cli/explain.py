@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from sqlalchemy import text
 
 from sentrikat.domain.errors import NotFound
-from sentrikat.findings.explain import Explanation, Step, explain, explain_finding
+from sentrikat.findings.explain import explain, explain_finding
+from sentrikat.findings.explain_past import end_of_day, explain_then
+from sentrikat.findings.reasoning import Explanation, Step
 from sentrikat.infra.database.reach import open_database
 from sentrikat.infra.settings import load
 
@@ -25,6 +29,12 @@ def explain_command(
     organization: Annotated[
         str | None, typer.Option(help="Slug; needed when several have such a host.")
     ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="As of the end of a past day: what was installed and known then."
+        ),
+    ] = None,
 ) -> None:
     """Say why a machine has a flaw, why it has not, or what is not known."""
     with (
@@ -33,7 +43,7 @@ def explain_command(
     ):
         assets = session.execute(
             text(
-                "select a.id, a.organization_id, o.slug from asset a join organization o on o.id = a.organization_id"
+                "select a.id, a.organization_id, o.slug, o.time_zone from asset a join organization o on o.id = a.organization_id"
                 " where lower(a.hostname) = lower(:host) and (cast(:slug as text) is null or o.slug = :slug)"
             ),
             {"host": host, "slug": organization},
@@ -41,6 +51,11 @@ def explain_command(
         if not assets:
             raise NotFound(f"No asset is called {host}.", hint="sentrikat scan --host looks at this machine.")
         for asset in assets:
+            if as_of is not None:
+                moment = end_of_day(as_of.date(), ZoneInfo(asset.time_zone))
+                for answer in explain_then(session, asset.organization_id, asset.id, vulnerability, moment):
+                    _print(answer)
+                continue
             open_findings = session.scalars(
                 text(
                     "select f.id from finding f join vulnerability v on v.id = f.vulnerability_id"

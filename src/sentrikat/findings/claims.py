@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -14,6 +15,9 @@ from sentrikat.domain.matching.conditions import Platform
 from sentrikat.domain.versions import Scheme
 from sentrikat.findings.facts import STATEMENT_COLUMNS, load_conditions
 from sentrikat.inventory.updates import update_products
+
+_HELD = "r.valid_from <= :as_of and (r.valid_to is null or r.valid_to > :as_of)"
+_INSTALLED = "i.first_seen_at <= :as_of and (i.removed_at is null or i.removed_at > :as_of)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +34,23 @@ class KnownComponent:
     identities: tuple[Identity, ...]
 
 
-def load_claims(session: Session, vulnerability_id: int, component_ids: Sequence[int]) -> list[Claim]:
-    """Read every current statement about a flaw on a product that one of the components is."""
+def load_claims(
+    session: Session, vulnerability_id: int, component_ids: Sequence[int], as_of: datetime | None = None
+) -> list[Claim]:
+    """Read every statement held about a flaw on a product that one of the components is, now or at a past moment."""
+    held = "r.valid_to is null" if as_of is None else _HELD
     rows = session.execute(
         text(
-            f"select {STATEMENT_COLUMNS}, r.lo, r.hi, r.condition_id, t.attributes as target, v.name as flaw"  # noqa: S608
+            f"select {STATEMENT_COLUMNS}, r.lo, r.hi, r.condition_id, t.attributes as target, v.name as flaw,"  # noqa: S608
+            " r.valid_from"
             " from affected_range r join product p on p.id = r.product_id join advisory a on a.id = r.advisory_id"
             " join vulnerability v on v.id = r.vulnerability_id"
             " left join platform_target t on t.id = r.target_id"
-            " where r.vulnerability_id = :vulnerability_id and r.valid_to is null and r.product_id in ("
+            f" where r.vulnerability_id = :vulnerability_id and {held} and r.product_id in ("
             "   select product_id from component_product where component_id = any(cast(:ids as bigint[])))"
             " order by r.id"
         ),
-        {"vulnerability_id": vulnerability_id, "ids": list(component_ids)},
+        {"vulnerability_id": vulnerability_id, "ids": list(component_ids)} | _moment(as_of),
     ).all()
     conditions = load_conditions(session, {row.condition_id for row in rows if row.condition_id})
     return [
@@ -68,7 +76,8 @@ def load_claims(session: Session, vulnerability_id: int, component_ids: Sequence
             condition=conditions.get(row.condition_id),
             condition_id=row.condition_id,
             note=row.note,
-            received_at=row.received_at,
+            # The record may have been received again since, with this statement unchanged.
+            received_at=row.received_at if as_of is None else row.valid_from,
         )
         for row in rows
     ]
@@ -83,16 +92,19 @@ order by cp.component_id, cp.confidence desc, p.ecosystem, p.name
 """
 
 
-def load_components(session: Session, organization_id: int, asset_id: int) -> list[KnownComponent]:
-    """Read what an asset has installed now, with identities."""
+def load_components(
+    session: Session, organization_id: int, asset_id: int, as_of: datetime | None = None
+) -> list[KnownComponent]:
+    """Read what an asset has installed, now or at a past moment, with the identities known today."""
+    installed = "i.removed_at is null" if as_of is None else _INSTALLED
     rows = session.execute(
         text(
-            "select c.id, c.kind, c.name, c.version, c.module, c.identified, i.binaries"
+            "select c.id, c.kind, c.name, c.version, c.module, c.identified, i.binaries"  # noqa: S608
             " from install i join component c on c.id = i.component_id"
-            " where i.organization_id = :organization_id and i.asset_id = :asset_id and i.removed_at is null"
+            f" where i.organization_id = :organization_id and i.asset_id = :asset_id and {installed}"
             " order by c.name, c.id"
         ),
-        {"organization_id": organization_id, "asset_id": asset_id},
+        {"organization_id": organization_id, "asset_id": asset_id} | _moment(as_of),
     ).all()
     identities: dict[int, list[Identity]] = {}
     for row in session.execute(text(_IDENTITIES), {"ids": [row.id for row in rows]}):
@@ -141,3 +153,7 @@ def platform_of(components: Sequence[KnownComponent], updates: Iterable[str] = (
             keys.setdefault(one.product, []).append(one.version_key)
     known = any(one.kind == "os" and one.identities for one in components)
     return Platform({product: tuple(found) for product, found in keys.items()}, known)
+
+
+def _moment(as_of: datetime | None) -> dict[str, object]:
+    return {} if as_of is None else {"as_of": as_of}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Annotated, Any, cast
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 
-from sentrikat.domain.errors import NotFound
+from sentrikat.domain.errors import InvalidInput, NotFound
 from sentrikat.domain.permissions import Permission
 from sentrikat.findings.explain import explain_finding
+from sentrikat.findings.explain_past import end_of_day, explain_finding_then
 from sentrikat.findings.queries import SORTS, get_finding, list_findings
 from sentrikat.identity.access import Visit
 from sentrikat.web import cursors
@@ -79,8 +82,18 @@ def show_list(
 
 
 @router.get("/{finding_id}")
-def show(request: Request, visit: Reader, session: TenantSession, now: Now, finding_id: int) -> Response:
-    """Show one finding: the sentence first, then the whole reasoning. As a panel on a list's side, if asked."""
+def show(
+    request: Request,
+    visit: Reader,
+    session: TenantSession,
+    now: Now,
+    finding_id: int,
+    as_of: Annotated[str, Query(max_length=10)] = "",
+) -> Response:
+    """Show one finding: the sentence first, then the whole reasoning. As a panel on a list's side, if asked.
+
+    With `as_of`, a day, the reasoning is that of its end.
+    """
     organization_id = visit.caller.organization_id
     row = get_finding(session, organization_id, finding_id)
     if row is None:
@@ -88,6 +101,11 @@ def show(request: Request, visit: Reader, session: TenantSession, now: Now, find
             f"There is no finding {finding_id} in this organization.",
             hint="It may be another organization's.",
         )
+    if as_of:
+        zone = zone_of(visit.organization.time_zone if visit.organization is not None else None)
+        explanation = explain_finding_then(session, organization_id, finding_id, _end_of(as_of, zone))
+    else:
+        explanation = explain_finding(session, organization_id, finding_id)
     as_panel = request.headers.get("X-Panel") == "1"
     return render(
         request,
@@ -96,5 +114,16 @@ def show(request: Request, visit: Reader, session: TenantSession, now: Now, find
         now=now,
         doubts=[] if as_panel else doubts_of(session, visit, now),
         row=row,
-        explanation=explain_finding(session, organization_id, finding_id),
+        explanation=explanation,
+        as_of=as_of,
     )
+
+
+def _end_of(text: str, zone: ZoneInfo) -> datetime:
+    """Read a day; InvalidInput for what is none."""
+    try:
+        return end_of_day(date.fromisoformat(text), zone)
+    except ValueError as error:
+        raise InvalidInput(
+            f"“{text}” is not a day.", hint="Write it as 2026-06-01.", fields={"as_of": "a day"}
+        ) from error
