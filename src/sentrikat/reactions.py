@@ -31,6 +31,7 @@ from sentrikat.findings.match import (
     match_components,
     match_new,
     match_statements,
+    recheck_conditions,
 )
 from sentrikat.findings.possible import refresh_all, refresh_changed, refresh_components
 from sentrikat.findings.prioritize import prioritize_all, prioritize_assets, prioritize_flaws
@@ -42,7 +43,7 @@ from sentrikat.infra.jobs import Job, Periodic
 from sentrikat.infra.settings import load
 from sentrikat.inventory.candidates import possible_vendors
 from sentrikat.inventory.corrections import Moved
-from sentrikat.inventory.identification import identify, needs_names, note_covered
+from sentrikat.inventory.identification import Reidentified, identify, needs_names, note_covered
 from sentrikat.inventory.ingest import IngestResult
 from sentrikat.inventory.jobs import ingest_report
 from sentrikat.inventory.lifecycle import assign_cycles
@@ -62,6 +63,7 @@ def after_merge(session: Session, merged: Merged, *, now: datetime) -> FindingsC
     now = max(now, merged.at or now)  # nothing ends before it began, wherever the clock was set
     change = FindingsChange()
     updated = refresh_held(session) if merged.changed_updates else []
+    again = 0
     if merged.changed_statements or merged.changed_names:
         begin_matching(session)
         note_covered(session)
@@ -81,7 +83,7 @@ def after_merge(session: Session, merged: Merged, *, now: datetime) -> FindingsC
         change = replace(change, opened=change.opened + done.opened, closed=change.closed + done.closed)
     if merged.changed_cycles:
         assign_cycles(session)
-    if merged.changed_enrichments:
+    if merged.changed_enrichments or again:
         prioritize_flaws(session, now=now, cause="enrichment")
         change = replace(change, exploited=change.exploited + newly_marked(session))
     if merged.changed_statements or merged.changed_enrichments:
@@ -127,13 +129,18 @@ def _identify_again(session: Session) -> list[int]:
             row.identified == "unidentified" and not vendors.isdisjoint(possible_vendors(component))
         ):
             concerned.append(row.id)
-    _identify(session, concerned)
+    moved = _identify(session, concerned)
+    # They may be the platforms that conditions of other components wait for, on the same assets.
+    recheck_conditions(session, moved.product_ids, systems=moved.systems)
     return concerned
 
 
-def _identify(session: Session, component_ids: Sequence[int]) -> None:
+def _identify(session: Session, component_ids: Sequence[int]) -> Reidentified:
+    moved = Reidentified()
     for start in range(0, len(component_ids), _IDENTIFY_AT_ONCE):
-        identify(session, component_ids[start : start + _IDENTIFY_AT_ONCE])
+        more = identify(session, component_ids[start : start + _IDENTIFY_AT_ONCE])
+        moved = Reidentified(moved.product_ids | more.product_ids, moved.systems or more.systems)
+    return moved
 
 
 def after_ingest(session: Session, result: IngestResult, *, now: datetime) -> Reconciled:

@@ -15,7 +15,7 @@ because making those costs a report more than the matching does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -147,6 +147,19 @@ with made as (
 insert into changed_match select component_id, vulnerability_id from made
 """
 
+_RECHECK = text(
+    """
+with asked as (
+    select distinct t.condition_id from condition_term t join product p on p.id = t.product_id
+    where t.product_id = any(cast(:products as bigint[])) or (:systems and p.ecosystem = 'cpe:o')
+)
+insert into changed_match
+select distinct m.component_id, m.vulnerability_id
+from match m cross join lateral unnest(m.condition_ids) as c(id) join asked on asked.condition_id = c.id
+where m.valid_to is null and m.condition_ids is not null
+"""
+)
+
 _PAIRS_OF_STATEMENTS = """
 create temporary table scope_pair on commit drop as
 select distinct cp.component_id, s.vulnerability_id
@@ -218,6 +231,15 @@ def match_statements(session: Session, *, now: datetime) -> int:
     )
     session.execute(text("drop table scope_pair"))
     return changed
+
+
+def recheck_conditions(session: Session, product_ids: Collection[int], *, systems: bool) -> None:
+    """Add to `changed_match` what is subject to conditions that name these products: components came or ceased to be them.
+
+    `systems`: an operating system was among those components, so whether one is known at all may have changed too.
+    """
+    if product_ids or systems:
+        session.execute(_RECHECK, {"products": list(product_ids), "systems": systems})
 
 
 def decide_everything(session: Session) -> None:

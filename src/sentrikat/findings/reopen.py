@@ -31,6 +31,9 @@ with last as (
     insert into event (organization_id, at, kind, vulnerability_id, count, detail)
     select organization_id, :now, 'opened', vulnerability_id, count(*), jsonb_build_object('reason', 'rolled_back')
     from back group by organization_id, vulnerability_id
+), to_price as (
+    -- What is known of the flaw may have moved while they were closed.
+    insert into changed_enrichment select distinct vulnerability_id from back
 )
 select count(*) from back
 """

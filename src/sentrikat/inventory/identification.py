@@ -8,6 +8,7 @@ belongs to one product alone; everything else stays unidentified and is shown as
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -26,10 +27,21 @@ from sentrikat.inventory.products import identities_of, product_named
 from sentrikat.inventory.titles import TitleIndex, needs_title
 
 
-def identify(session: Session, component_ids: Sequence[int], index: TitleIndex | None = None) -> None:
-    """Identify these components anew and store what comes of it."""
+@dataclass(frozen=True, slots=True)
+class Reidentified:
+    """What identifying anew moved: products that components came to be, ceased to be, or are another version of.
+
+    `systems`: an operating system was among those components.
+    """
+
+    product_ids: frozenset[int] = frozenset()
+    systems: bool = False
+
+
+def identify(session: Session, component_ids: Sequence[int], index: TitleIndex | None = None) -> Reidentified:
+    """Identify these components anew, store what comes of it, and say what that moved."""
     if not component_ids:
-        return
+        return Reidentified()
     rows = session.execute(
         text(
             "select id, kind, namespace, name, version, source_name, source_version, vendor, module, bundle_id,"
@@ -47,7 +59,7 @@ def identify(session: Session, component_ids: Sequence[int], index: TitleIndex |
         found, state = identify_component(component, index, covered)
         identities[component_id] = found
         states.setdefault(state, []).append(component_id)
-    _store(session, identities)
+    moved = _store(session, identities)
     unresolved = set(states.get("unidentified", ()))
     store_candidates(
         session,
@@ -62,6 +74,10 @@ def identify(session: Session, component_ids: Sequence[int], index: TitleIndex |
             {"state": state, "ids": ids},
         )
     assign_cycles(session, list(components))
+    return Reidentified(
+        frozenset(product_id for _, product_id, _ in moved),
+        any(components[component_id].kind == "os" for component_id, _, _ in moved),
+    )
 
 
 def identify_component(
@@ -161,13 +177,18 @@ def _without_products(component: Component) -> str:
     return "no_version" if correction.products else "unlisted"
 
 
-def _store(session: Session, identities: dict[int, list[Identity]]) -> None:
+def _store(session: Session, identities: dict[int, list[Identity]]) -> set[tuple[int, int, bytes]]:
+    """Replace what is stored; give the component, product and version key that are stored on one side only."""
     products = sorted({one.product for found in identities.values() for one in found})
     ids = _product_ids(session, [(product.ecosystem, product.name) for product in products])
-    session.execute(
-        text("delete from component_product where component_id = any(cast(:ids as bigint[]))"),
+    deleted = session.execute(
+        text(
+            "delete from component_product where component_id = any(cast(:ids as bigint[]))"
+            " returning component_id, product_id, version_key"
+        ),
         {"ids": list(identities)},
     )
+    before = {(row.component_id, row.product_id, bytes(row.version_key)) for row in deleted}
 
     def rows() -> Iterable[tuple[object, ...]]:
         for component_id, found in identities.items():
@@ -203,6 +224,12 @@ def _store(session: Session, identities: dict[int, list[Identity]]) -> None:
         ),
         rows(),
     )
+    after = {
+        (component_id, ids[(one.product.ecosystem, one.product.name)], one.version_key)
+        for component_id, found in identities.items()
+        for one in found
+    }
+    return before ^ after
 
 
 def _product_ids(session: Session, products: list[tuple[str, str]]) -> dict[tuple[str, str], int]:

@@ -12,6 +12,12 @@ from sentrikat.infra.clock import Clock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.inventory.ingest import IngestResult, ingest
 
+# Plans are kept: these statements are the same for every report, and planning one costs more than running it.
+# A crash may lose the last moments of what was derived, never a receipt: those are on the disk before the agent is
+# answered. The queue then runs the job again, for its mark that a job is done reaches the disk after the job's work.
+_PREPARE = text(
+    "select set_config('plan_cache_mode', 'force_generic_plan', true), set_config('synchronous_commit', 'off', true)"
+)
 _FAILED = text("update receipt set status = 'failed', detail = :detail, processed_at = :now where id = :id")
 
 
@@ -21,6 +27,7 @@ def ingest_report(
     """Take a received report in, and let `then` follow in the same transaction if it changed anything."""
     try:
         with database.as_system() as session:
+            session.execute(_PREPARE)
             result = ingest(session, receipt_id, now=clock.now())
             if result.changed:
                 then(session, result)

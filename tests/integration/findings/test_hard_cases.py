@@ -284,6 +284,26 @@ def test_two_products_that_must_come_together_open_and_close_together(world: Wor
     assert rows(world.database, "select close_reason from finding") == [("condition_gone",)]
 
 
+def test_a_platform_that_a_feed_teaches_to_recognize_opens_what_waited_for_it(world: World) -> None:
+    """No report comes in between: the host has both all the time, and only now it is known what one of them is."""
+    world.says(
+        "nvd", statement("cpe:a", "acme:anvil", fixed="5.0", condition=runs_on(("cpe:a", "acme:ropemaker")))
+    )
+    titled = {"type": "application", "name": "Ropemaker", "version": "1.0", "vendor": "Acme"}
+    world.host("host", cpe("acme", "anvil", "4.0"), titled)
+    world.host("without", cpe("acme", "anvil", "4.0"))
+    assert world.verdicts("host") == {}
+
+    publish(
+        world.database,
+        world.clock,
+        "nvd",
+        advisory("CVE-2026-9999", statement("cpe:a", "acme:ropemaker", fixed="0.5")),
+    )
+    assert world.verdicts("host") == {"anvil": "affected"}
+    assert world.verdicts("without") == {}
+
+
 def test_hardware_is_in_no_inventory_and_therefore_assumed(world: World) -> None:
     world.says(
         "nvd", statement("cpe:o", "acme:firmware", fixed="5.0", condition=runs_on(("cpe:h", "acme:hammer")))
