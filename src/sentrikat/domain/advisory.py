@@ -285,4 +285,14 @@ class ReleaseCycles:
     products: tuple[Product, ...] = ()
 
 
-Record = Advisory | Enrichment | CatalogueEntry | SameFlaw | ReleaseCycles
+@dataclass(frozen=True, slots=True)
+class BuiltFrom:
+    """`source` says that in `release` the binary package `binary` is built from the source package `package`."""
+
+    source: str
+    release: str
+    binary: str
+    package: str
+
+
+Record = Advisory | Enrichment | CatalogueEntry | SameFlaw | ReleaseCycles | BuiltFrom

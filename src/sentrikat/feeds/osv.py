@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 import orjson
 
-from sentrikat.domain.advisory import Advisory, Record
+from sentrikat.domain.advisory import Advisory, BuiltFrom, Record
 from sentrikat.feeds import fields
 from sentrikat.feeds.adapter import (
     Document,
@@ -26,6 +26,7 @@ from sentrikat.feeds.adapter import (
     mostly_good,
     reading,
 )
+from sentrikat.feeds.formats.osv_binaries import built_from
 from sentrikat.feeds.formats.osv_record import advisory
 from sentrikat.feeds.unpacking import is_archive, json_files
 
@@ -111,14 +112,28 @@ def _apart(document: Document, records: Iterable[Record | Quarantined]) -> Itera
 
 def _advisories(document: Document) -> Iterator[Record | Quarantined]:
     count = 0
+    told: set[BuiltFrom] = set()
     with reading(document):
         files = json_files(document) if is_archive(document) else iter([(document.name, document.read())])
         for name, content in files:
             count += 1
-            yield attempt(
+            record = attempt(
                 content,
                 lambda name=name: name.rsplit("/", 1)[-1].removesuffix(".json"),  # type: ignore[misc]
                 lambda content=content: advisory(fields.mapping(orjson.loads(content)), NAME),  # type: ignore[misc]
             )
+            yield record
+            if isinstance(record, Advisory) and b'"binaries"' in content:
+                found = attempt(
+                    content,
+                    lambda record=record: record.id,  # type: ignore[misc]
+                    lambda content=content: set(built_from(orjson.loads(content), NAME)),  # type: ignore[misc]
+                )
+                if isinstance(found, Quarantined):
+                    yield found
+                    continue
+                fresh = found - told
+                told |= fresh
+                yield from sorted(fresh, key=lambda one: (one.release, one.binary))
         if not count:
             raise ValueError("it holds no record at all")

@@ -247,6 +247,15 @@ with preferred as (
 insert into changed_enrichment select id from moved
 """
 
+# What a host reported of its own packages stands, and so does what was learned first.
+_BUILT_FROM = """
+insert into package_source (namespace, binary_name, source_name, learned_from)
+select distinct on (s.release, s.binary_name) s.release, s.binary_name, s.package, cast(:source as text)
+from staged_built_from s
+order by s.release, s.binary_name, s.package
+on conflict (namespace, binary_name) do nothing
+"""
+
 _STAGED_KEYS = {
     "staged_vulnerability": "name",
     "staged_statement": "external_id",
@@ -373,6 +382,7 @@ def merge(
         facts_withdrawn = merge_enrichments(session, staging.source, complete=complete, now=now)
     changed_updates = merge_updates(session, staging, now=now)
     changed_names = merge_names(session, staging.source) if staging.has_names else 0
+    run(_BUILT_FROM)
     changed_cycles = merge_cycles(session, staging.source, now=now) if staging.has_cycles else 0
     if statements > _ANALYZED_ABOVE:
         for table in ("affected_range", "vulnerability", "product", "advisory", "condition_term"):

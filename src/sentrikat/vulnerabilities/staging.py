@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from sentrikat.domain.advisory import (
     Advisory,
+    BuiltFrom,
     CatalogueEntry,
     Condition,
     Enrichment,
@@ -73,6 +74,7 @@ create temporary table staged_update (
     external_id text, name text, ecosystem text, product text, kind text, released date, fixed_build text,
     supersedes text[], vulnerabilities text[], digest bytea
 ) on commit drop;
+create temporary table staged_built_from (release text, binary_name text, package text) on commit drop;
 create temporary table staged_cycle (
     product text, cycle text, label text, latest text, released_on date, security_ends_on date,
     security_over boolean, support_ends_on date, support_over boolean, extended_ends_on date, extended_over boolean
@@ -96,6 +98,7 @@ _COLUMNS = {
     "staged_name": "ecosystem name vendor title end_of_life target_software live replacement_ecosystem"
     " replacement",
     "staged_update": "external_id name ecosystem product kind released fixed_build supersedes vulnerabilities digest",
+    "staged_built_from": "release binary_name package",
     "staged_cycle": "product cycle label latest released_on security_ends_on security_over support_ends_on"
     " support_over extended_ends_on extended_over",
     "staged_cycle_product": "product ecosystem name",
@@ -145,6 +148,8 @@ class Staging:
             self._enrichment(record)
         elif isinstance(record, SameFlaw):
             self._rows["staged_alias"].append((record.name, record.alias))
+        elif isinstance(record, BuiltFrom):
+            self._rows["staged_built_from"].append((record.release, record.binary, record.package))
         elif isinstance(record, ReleaseCycles):
             self.has_cycles = True
             self._cycles(record)

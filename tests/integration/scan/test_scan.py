@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from sentrikat.cli import run
-from sentrikat.domain.advisory import DecisionPoints, Enrichment, ReleaseCycles, Remedy
+from sentrikat.domain.advisory import BuiltFrom, DecisionPoints, Enrichment, ReleaseCycles, Remedy
 from sentrikat.domain.lifecycle import Cycle, Ending
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.engine import conninfo
@@ -544,3 +544,21 @@ def test_a_system_past_its_end_is_no_clean_result(
     assert record["unknown"][0]["evidence"] == one["sentence"]
     _, table, _ = scan(written(deb("bash", "4.3-1"), os=utopic))
     assert "Unsupported since 23 July 2015" in table.decode()
+
+
+def test_a_binary_without_its_source_is_judged_by_the_source_a_feed_names(
+    loaded: Database, scan: Scan
+) -> None:
+    publish(
+        loaded,
+        FrozenClock(NOON),
+        "osv",
+        advisory("CVE-2026-3001", statement("sles:15.2", "ruby2.5", fixed="2.5.9-1")),
+        BuiltFrom("osv", "sles:15.2", "ruby2.5-stdlib", "ruby2.5"),
+    )
+    stdlib = {"type": "rpm", "name": "ruby2.5-stdlib", "version": "2.5.8-4.11.1"}
+    _, out, _ = scan(
+        "--ndjson", stdin=agent_report(stdlib, os={"family": "linux", "name": "sles", "version": "15.2"})
+    )
+
+    assert [one["vulnerability"] for one in orjson.loads(out)["findings"]] == ["CVE-2026-3001"]

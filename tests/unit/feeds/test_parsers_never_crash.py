@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentrikat.domain.advisory import Advisory, CatalogueEntry, Enrichment, ReleaseCycles, SameFlaw
+from sentrikat.domain.advisory import Advisory, BuiltFrom, CatalogueEntry, Enrichment, ReleaseCycles, SameFlaw
 from sentrikat.domain.errors import FeedFormatError
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.feeds import registry
@@ -98,7 +98,8 @@ def parsed(feed: Feed, found: Document) -> None:
     try:
         for record in feed.parse(found):
             assert isinstance(
-                record, Advisory | Enrichment | CatalogueEntry | SameFlaw | ReleaseCycles | Quarantined
+                record,
+                Advisory | Enrichment | CatalogueEntry | SameFlaw | ReleaseCycles | BuiltFrom | Quarantined,
             )
             if isinstance(record, Advisory):
                 assert isinstance(record.id, str)
