@@ -175,6 +175,12 @@ def after_correction(session: Session, moved: Moved, *, now: datetime) -> Reconc
         ),
         {"ids": concerned},
     )
+    # And what they are, or no longer are, may be the platform that other software of the same assets waits for.
+    products = session.scalars(
+        text("select distinct product_id from component_product where component_id = any(:ids)"),
+        {"ids": concerned},
+    ).all()
+    recheck_conditions(session, products, systems=False)
     return reconcile_matches(session, now=now)
 
 

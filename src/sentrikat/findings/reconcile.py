@@ -119,14 +119,17 @@ asked as (
             when bool_or(untold) then true
             else bool_or(negate) end as passes
     from terms group by organization_id, asset_id, condition_id, group_number
-), fulfilled as (
+), fulfilled as materialized (
     select organization_id, asset_id, condition_id from groups
     group by organization_id, asset_id, condition_id having bool_and(passes)
 )
 """
 
+# In two parts: "unconditional, or there is one" would be looked up row by row, and this is one join.
 _WANTED = """
-select w.* from candidate w where w.condition_ids is null or exists (
+select w.* from candidate w where w.condition_ids is null
+union all
+select w.* from candidate w where w.condition_ids is not null and exists (
     select from fulfilled f
     where f.organization_id = w.organization_id and f.asset_id = w.asset_id and f.condition_id = any(w.condition_ids))
 """
