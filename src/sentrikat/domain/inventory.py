@@ -224,7 +224,8 @@ _KERNEL_BY_PRODUCTS = re.compile(
 )
 
 
-def _is_kernel_by_product(source: str | None, binary: str) -> bool:
+def is_kernel_by_product(source: str | None, binary: str) -> bool:
+    """Say whether a binary package is built from the kernel's source and holds nothing of the kernel."""
     return (
         source is not None
         and source.startswith(("linux", "kernel"))
@@ -276,7 +277,7 @@ def component_of(software: Software, os: OperatingSystem, source_of: SourceOf) -
         source_version = software.source_version
         if kind == "deb" and source is not None and (kernel := _unsigned_kernel(source)) is not None:
             source, source_version = kernel, None
-        if kind in {"deb", "rpm"} and _is_kernel_by_product(source, software.name):
+        if kind in {"deb", "rpm"} and is_kernel_by_product(source, software.name):
             namespace = _extended_release(software, os) or release
             return Component(kind=kind, namespace=namespace, name=software.name, version=software.version)
         if kind in {"deb", "apk"}:

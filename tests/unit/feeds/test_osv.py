@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from sentrikat.domain.errors import FeedFormatError
@@ -59,3 +60,21 @@ def test_a_bundle_gives_the_archives_it_holds_and_no_others_are_asked_for() -> N
 
     assert [one.url for one in osv.fetch(transport, FeedState(), FetchOptions())] == [osv.archive_url("Go")]
     assert transport.asked == [osv.archive_url("Go")]
+
+
+def test_an_erratum_that_ships_headers_says_nothing_of_them() -> None:
+    """RHEL 7's kernel-headers come from two kernels: the repaired 4.14 made every 3.10 look broken."""
+    span = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "0:4.14.0-115.el7a"}]}]
+    record = {
+        "id": "RHSA-2026:1",
+        "modified": "2026-01-01T00:00:00Z",
+        "related": ["CVE-2026-1001"],
+        "affected": [
+            {"package": {"ecosystem": "Red Hat:enterprise_linux:7", "name": name}, "ranges": span}
+            for name in ("kernel-alt", "kernel-headers", "bpftool")
+        ],
+    }
+
+    (found,) = advisories(osv.parse, document(zipped([orjson.dumps(record)]), osv.archive_url("Red Hat")))
+
+    assert [one.product.name for one in found.statements] == ["kernel-alt", "bpftool"]

@@ -22,6 +22,7 @@ from typing import Any
 
 from sentrikat.domain.advisory import Advisory, Product, Remedy, Score, Statement, Status
 from sentrikat.domain.errors import InvalidVersion
+from sentrikat.domain.inventory import is_kernel_by_product
 from sentrikat.domain.purl import canonical_name
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.domain.versions import Scheme, compare
@@ -150,6 +151,9 @@ def _statements(record: Mapping[str, Any], identifier: str, severity: str | None
             continue  # a git range of the upstream project
         found = ecosystem(where)
         if found is None:
+            continue
+        if found.scheme is Scheme.RPM and is_kernel_by_product("kernel", name):
+            # An erratum lists all it ships. kernel-headers of RHEL 7 come from two kernels, 3.10 and 4.14.
             continue
         releases = (found.name, *found.others)
         note = "; ".join(part for part in (found.note, severity) if part) or None
