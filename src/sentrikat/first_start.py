@@ -6,6 +6,7 @@ continued by the next one.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from sentrikat.domain.permissions import Caller, Permission
 from sentrikat.feeds.bundle.reader import BundleReader
 from sentrikat.feeds.registry import FEEDS
 from sentrikat.feeds.snapshot import PATH as SNAPSHOT
+from sentrikat.feeds.snapshot import SHA256 as SNAPSHOT_SHA256
 from sentrikat.feeds.transports.bundle import BundleTransport
 from sentrikat.identity.accounts import FIRST_LOGIN, create_first_administrator
 from sentrikat.identity.organizations import create_organization
@@ -73,6 +75,15 @@ def _snapshot(database: Database, console: Console) -> None:
         loaded = set(session.scalars(text("select name from feed where last_success_at is not null")))
     if not SNAPSHOT.is_file():
         console.print("Feeds: no snapshot in this build; the first refresh brings everything.")
+        return
+    with SNAPSHOT.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != SNAPSHOT_SHA256:
+        console.print(
+            f"Feeds: the shipped snapshot was not loaded: its SHA-256 is {digest[:16]}, and this version was built with"
+            f" {SNAPSHOT_SHA256[:16]}. Install SentriKat again; the first refresh brings everything.",
+            markup=False,
+        )
         return
     with BundleReader(SNAPSHOT) as reader:
         held = {one.feed for one in reader.manifest.documents} - loaded

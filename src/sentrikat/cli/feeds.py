@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from rich.table import Table
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from sentrikat.domain.errors import InvalidInput
+from sentrikat.domain.errors import Conflict, InvalidInput
 from sentrikat.domain.permissions import COMMAND_LINE
 from sentrikat.feeds.adapter import Feed, Transport
 from sentrikat.feeds.bundle.reader import BundleReader
@@ -42,7 +43,8 @@ app = typer.Typer(
 
 
 def add_to(parent: typer.Typer) -> None:
-    """Register the commands."""
+    """Register the commands, those about bundles too, which use this module."""
+    import_module("sentrikat.cli.bundles")
     parent.add_typer(app, name="feeds")
 
 
@@ -130,7 +132,7 @@ def approve_feed(
         with database.as_system() as session:
             held = decide_approval(session, COMMAND_LINE, name, run, now=clock.now())
         print(f"{name}: {held.effect.words()}")
-        with _progress(one.title) as tick:
+        with progress_of(one.title) as tick:
             report = approve(
                 database,
                 settings,
@@ -140,7 +142,7 @@ def approve_feed(
                 after=follow(clock),
                 progress=tick,
             )
-    if _tell(report):
+    if tell(report):
         raise typer.Exit(1)
 
 
@@ -207,7 +209,7 @@ def refresh_feeds(
     failed = False
     with open_database(settings, application_name="sentrikat feeds") as database:
         for one in chosen:
-            with _progress(one.title) as tick:
+            with progress_of(one.title) as tick:
                 report = refresh(
                     database,
                     settings,
@@ -217,47 +219,53 @@ def refresh_feeds(
                     progress=tick,
                     accepted_by=COMMAND_LINE.actor if accept else None,
                 )
-            failed = _tell(report) or failed
+            failed = tell(report) or failed
     if failed:
         raise typer.Exit(1)
 
 
 @app.command("import")
 def import_file(
-    path: Annotated[
-        Path, typer.Argument(help="A feed bundle, or with --feed one document as its source publishes it.")
-    ],
+    path: Annotated[Path, typer.Argument(help="One document as its source publishes it.")],
     name: Annotated[str | None, typer.Option("--feed", help="The feed that the document belongs to.")] = None,
 ) -> None:
-    """Carry feed data in from a file: the way of installations without a network."""
+    """Carry one document in from a file; whole bundles come by import-bundle."""
     if not path.is_file():
         raise InvalidInput(f"{path} was not imported: there is no such file.", hint="Nothing was changed.")
     settings, clock = load(), SystemClock()
+    if name is None:
+        raise InvalidInput(
+            f"{path} was not imported: the feed it belongs to was not named.",
+            hint="Name it with --feed; a bundle is imported with: sentrikat feeds import-bundle. Nothing was changed.",
+        )
+    if settings.bundle_two_persons:
+        raise Conflict(
+            f"{path} was not imported: SENTRIKAT_BUNDLE_TWO_PERSONS is on, and nobody signed this file.",
+            hint="Import a bundle, which a second person approves. Nothing was changed.",
+            code="two_persons",
+        )
+    one = feed(name)
     with open_database(settings, application_name="sentrikat feeds") as database:
-        if name is not None:
-            one = feed(name)
-            transport = FileTransport(path, url_for(one, path), clock.now())
-            failed = _tell(_import_one(database, one, transport, clock, "file"))
-        else:
-            failed = import_bundle(database, path, clock)
+        transport = FileTransport(path, url_for(one, path), clock.now())
+        failed = tell(_import_one(database, one, transport, clock, "file"))
     if failed:
         raise typer.Exit(1)
 
 
 def import_bundle(database: Database, path: Path, clock: Clock) -> bool:
-    """Import every feed of a bundle; give whether one failed."""
+    """Import every feed of a bundle that is trusted without a signature, as the shipped snapshot is."""
     failed = False
     with BundleReader(path) as reader:
         held = {one.feed for one in reader.manifest.documents}
         for one in FEEDS:
             if one.name in held:
                 report = _import_one(database, one, BundleTransport(reader, one.name), clock, "bundle")
-                failed = _tell(report) or failed
+                failed = tell(report) or failed
     return failed
 
 
 def _import_one(database: Database, one: Feed, transport: Transport, clock: Clock, kind: str) -> RunReport:
-    with _progress(one.title) as tick:
+    with progress_of(one.title) as tick:
         return run_feed(
             database,
             one,
@@ -271,7 +279,7 @@ def _import_one(database: Database, one: Feed, transport: Transport, clock: Cloc
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[Callable[[int], None]]:
+def progress_of(title: str) -> Iterator[Callable[[int], None]]:
     """Show a line that counts records while a feed is read."""
     columns = (
         TextColumn("{task.description}"),
@@ -284,7 +292,7 @@ def _progress(title: str) -> Iterator[Callable[[int], None]]:
         yield lambda count: bar.advance(task, count)
 
 
-def _tell(report: RunReport) -> bool:
+def tell(report: RunReport) -> bool:
     """Print what a run did; give whether it failed."""
     console = Console(highlight=False, stderr=report.error is not None)
     if report.error is not None:

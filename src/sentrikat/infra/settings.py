@@ -206,6 +206,11 @@ class Settings(BaseSettings):
         le=365,
         description="Feed runs can be rolled back for so many days.",
     )
+    bundle_two_persons: bool = Field(
+        default=False,
+        description="An imported bundle waits until a second account approves it, another than the one that "
+        "brought it: sentrikat feeds import-bundle --as, then approve-bundle --as.",
+    )
 
     # Logging
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -457,3 +457,59 @@ class EnrichmentFact(Base):
     fact: Mapped[dict[str, Any]] = mapped_column(JSONB)
     valid_from: Mapped[datetime] = mapped_column(Moment)
     valid_to: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class BundleRoot(Base):
+    """Whose bundles are trusted here: the newest root of an origin, which only ever moves forward."""
+
+    __tablename__ = "bundle_root"
+
+    origin: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(Integer)
+    document: Mapped[bytes] = mapped_column(LargeBinary)  # as signed
+    pinned_at: Mapped[datetime] = mapped_column(Moment)
+    changed_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class BundleExport(Base):
+    """A bundle made here: its number, and where each feed stood after it, so that a delta can go on from there."""
+
+    __tablename__ = "bundle_export"
+
+    origin: Mapped[str] = mapped_column(Text, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    sha256: Mapped[str] = mapped_column(Text)  # of its manifest
+    made_at: Mapped[datetime] = mapped_column(Moment)
+    base_sequence: Mapped[int | None] = mapped_column(BigInteger)
+    states: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class BundleImport(Base):
+    """A bundle offered to this installation, and what became of it; the highest number taken in bars older ones.
+
+    `outcomes` says how each feed fared, those of a delta's base included.
+    """
+
+    __tablename__ = "bundle_import"
+    __table_args__ = (
+        CheckConstraint(
+            "state in ('pending', 'rejected', 'importing', 'incomplete', 'imported')", name="state"
+        ),
+        Index("ix_bundle_import_origin_sequence", "origin", "sequence"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    sha256: Mapped[str] = mapped_column(Text, unique=True)  # of its manifest
+    origin: Mapped[str] = mapped_column(Text)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    base_sha256: Mapped[str | None] = mapped_column(Text)
+    made_at: Mapped[datetime] = mapped_column(Moment)
+    state: Mapped[str] = mapped_column(Text)
+    file: Mapped[str | None] = mapped_column(Text)  # the staged copy, while it waits for a second person
+    offered_at: Mapped[datetime] = mapped_column(Moment)
+    offered_by: Mapped[str] = mapped_column(Text)  # actor, as in the audit log
+    decided_at: Mapped[datetime | None] = mapped_column(Moment)
+    decided_by: Mapped[str | None] = mapped_column(Text)
+    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    outcomes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))

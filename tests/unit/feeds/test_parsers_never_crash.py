@@ -133,6 +133,7 @@ def mutated(value: Any, chance: random.Random, times: int) -> Any:
         elif kind == 1 and isinstance(parent, list):
             parent.append(parent[path[-1]])
         else:
+            # A copy: what is put in may itself be mutated next, and must not leak into later examples.
             parent[path[-1]] = copy.deepcopy(chance.choice(STRANGE))
     return result
 

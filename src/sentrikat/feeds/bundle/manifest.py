@@ -17,16 +17,20 @@ import orjson
 from sentrikat.domain.errors import InvalidInput
 from sentrikat.feeds import fields
 from sentrikat.feeds.adapter import NO_VALIDATORS, Document, Feed, Validators
+from sentrikat.feeds.bundle.envelope import LARGEST_INTEGER, canonical
 
 FORMAT = "sentrikat-feed-bundle"
 VERSION = 1
 MANIFEST_NAME = "manifest.json"
-SIGNATURE_NAME = "manifest.sig"  # reserved: a signature over the bytes of the manifest
+SIGNATURE_NAME = "manifest.sig"  # an envelope whose payload is the manifest (bundle.envelope)
+ROOTS_NAME = "roots.json"  # the keys of the origin, from the first to those in force (bundle.root)
+KIND = "application/vnd.sentrikat.feed-bundle+json"
 MOST_DOCUMENTS = 100_000
 
 _MEMBER = re.compile(r"documents/[0-9]{5}\.zst")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FEED = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_ORIGIN = re.compile(r"[0-9a-f]{32}")
 
 
 class BundleRefused(InvalidInput):
@@ -66,16 +70,50 @@ class Attribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """The bundle that a delta continues."""
+
+    sequence: int
+    sha256: str  # of its manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a bundle stands among those of its origin: each has the next number, a delta names its base."""
+
+    origin: str
+    sequence: int
+    base: Base | None = None
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """Give the place as fields of the manifest."""
+        named: dict[str, Any] = {"origin": self.origin, "sequence": self.sequence}
+        if self.base is not None:
+            named["base"] = {"sequence": self.base.sequence, "sha256": self.base.sha256}
+        return named
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a bundle holds. `made_at` decides whether it is older than what a server holds."""
+    """What a bundle holds. `made_at` and `place` decide whether it is older than what a server holds.
+
+    `place` is None for the snapshot that ships with the product, which is trusted by being in it.
+    """
 
     made_at: datetime
     documents: tuple[Entry, ...]
     attributions: tuple[Attribution, ...]
+    place: Place | None = None
+
+    @property
+    def feeds(self) -> frozenset[str]:
+        """Give the names of the feeds it holds documents of."""
+        return frozenset(one.feed for one in self.documents)
 
     def encoded(self) -> bytes:
-        """Give the canonical bytes."""
-        return orjson.dumps(
+        """Give the canonical bytes (RFC 8785)."""
+        return canonical(
             {
                 "format": FORMAT,
                 "version": VERSION,
@@ -85,8 +123,8 @@ class Manifest:
                     {"feed": one.feed, "title": one.title, "license": one.license, "terms": one.terms}
                     for one in self.attributions
                 ],
-            },
-            option=orjson.OPT_SORT_KEYS,
+                **(self.place.named if self.place else {}),
+            }
         )
 
 
@@ -164,9 +202,28 @@ def decoded(content: bytes) -> Manifest:
                 Attribution(*(fields.text(one, key) for key in ("feed", "title", "license", "terms")))
                 for one in fields.objects(manifest, "attributions")
             ),
+            place=_decoded_place(manifest) if {"origin", "sequence", "base"} & manifest.keys() else None,
         )
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as trouble:
         raise refused(str(trouble)) from trouble
+
+
+def _decoded_place(manifest: Mapping[str, Any]) -> Place:
+    base = manifest.get("base")
+    if base is not None:
+        base = fields.mapping(base, "base")
+        base = Base(_whole(base, "sequence", 1), _matching(base, "sha256", _SHA256))
+    place = Place(_matching(manifest, "origin", _ORIGIN), _whole(manifest, "sequence", 1), base)
+    if base is not None and base.sequence >= place.sequence:
+        raise ValueError(f"it continues bundle {base.sequence} and is itself number {place.sequence}")
+    return place
+
+
+def _whole(one: Mapping[str, Any], name: str, least: int) -> int:
+    value = one.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= LARGEST_INTEGER:
+        raise ValueError(f"{name} is not a number from {least}")
+    return value
 
 
 def _decoded_entry(one: Mapping[str, Any]) -> Entry:
@@ -208,9 +265,9 @@ def _decoded_time(one: Mapping[str, Any], name: str) -> datetime:
     return value
 
 
-def refused(reason: str) -> BundleRefused:
+def refused(reason: str, advice: str = "") -> BundleRefused:
     """Give the error for a bundle that cannot be used because of `reason`."""
+    advice = advice or "Make a new bundle on a connected server: sentrikat feeds export-bundle."
     return BundleRefused(
-        f"The bundle was not imported: {reason.rstrip('.')}.",
-        hint="Make a new bundle on a connected server: sentrikat feeds export-bundle. Nothing was changed.",
+        f"The bundle was not imported: {reason.rstrip('.')}.", hint=f"{advice} Nothing was changed."
     )

@@ -12,9 +12,20 @@ from datetime import datetime
 from pathlib import Path
 
 import zstandard
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sentrikat.feeds.adapter import Document, Feed
-from sentrikat.feeds.bundle.manifest import MANIFEST_NAME, Manifest, attributions_of, entry_of
+from sentrikat.feeds.bundle.envelope import signed
+from sentrikat.feeds.bundle.manifest import (
+    KIND,
+    MANIFEST_NAME,
+    ROOTS_NAME,
+    SIGNATURE_NAME,
+    Manifest,
+    Place,
+    attributions_of,
+    entry_of,
+)
 
 _CHUNK = 1 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first day zip knows: the time of writing must not show
@@ -29,7 +40,18 @@ class Chosen:
     note: str | None = None
 
 
-def write_bundle(path: Path, chosen: Iterable[Chosen], made_at: datetime, *, level: int = 9) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What makes a bundle one that others may trust: its number, the key, and the roots that vouch for the key."""
+
+    place: Place
+    key: Ed25519PrivateKey
+    roots: bytes
+
+
+def write_bundle(
+    path: Path, chosen: Iterable[Chosen], made_at: datetime, *, level: int = 9, signing: Signing | None = None
+) -> Manifest:
     """Write the bundle at `path` and give its manifest; an older file there is replaced at the very end.
 
     `level` is zstd's; above 15 a window of 128 MiB is used, which finds repetitions far apart.
@@ -44,8 +66,17 @@ def write_bundle(path: Path, chosen: Iterable[Chosen], made_at: datetime, *, lev
                 feeds[one.feed.name] = one.feed
                 with archive.open(_member(entry.member), "w", force_zip64=True) as target:
                     _pack(one.document, target, level)
-            manifest = Manifest(made_at, tuple(entries), attributions_of(feeds.values()))
+            manifest = Manifest(
+                made_at,
+                tuple(entries),
+                attributions_of(feeds.values()),
+                signing.place if signing else None,
+            )
             archive.writestr(_member(MANIFEST_NAME), manifest.encoded())
+            if signing is not None:
+                envelope = signed(KIND, manifest.encoded(), [signing.key])
+                archive.writestr(_member(SIGNATURE_NAME), envelope.encoded())
+                archive.writestr(_member(ROOTS_NAME), signing.roots)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
