@@ -16,6 +16,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -69,8 +70,10 @@ def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iter
     """Yield every page of the exploited list, then the mapping where it is new."""
     held = transport.listing(BASE)
     if held is not None:
-        # Order matters: a bundle's pages were recorded in one run, and say nothing apart.
-        yield from (found for url in held if (found := transport.get(url)) is not None)
+        documents = [found for url in held if (found := transport.get(url)) is not None]
+        # A single page, or the latest eight, brought in as a file: what they do not mention was not taken back.
+        cut = not _whole(documents)
+        yield from (replace(one, cut=True) if cut else one for one in documents)
         return
     yield from _pages(transport)
     try:
@@ -110,6 +113,25 @@ def _pages(transport: Transport) -> Iterator[Document]:
     )
 
 
+def _whole(documents: list[Document]) -> bool:
+    """Say whether the pages among `documents` hold as many records as they speak of."""
+    names: set[str] = set()
+    totals: list[int] = []
+    for document in documents:
+        if _is_json(document):
+            with reading(document):
+                value = document.json()
+                page = value if isinstance(value, dict) else {"items": value, "total": None}
+                names.update(str(one.get("id")) for one in fields.objects(page, "items"))
+                totals.append(page["total"] if isinstance(page.get("total"), int) else LARGEST)
+    return bool(totals) and len(names) >= max(totals)
+
+
+def _is_json(document: Document) -> bool:
+    with reading(document), unpacked(document, LARGEST) as stream:
+        return stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+
+
 def _question(number: int) -> dict[str, str]:
     return {"exploited": "true", "fromScore": "0", "toScore": "10", "page": str(number), "size": str(PAGE)}
 
@@ -122,9 +144,7 @@ def parse(document: Document) -> Iterator[Record | Quarantined]:
     Output  Enrichment (exploitation), SameFlaw; Advisory for a record that has no CVE id.
     Raises  FeedFormatError for another shape.
     """
-    with reading(document), unpacked(document, LARGEST) as stream:
-        start = stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    if start in (b"{", b"["):
+    if _is_json(document):
         yield from mostly_good(document, _records(document))
     else:
         yield from mostly_good(document, _names(document))

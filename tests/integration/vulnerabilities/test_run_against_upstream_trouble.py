@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from sentrikat.domain.advisory import Enrichment, PublishedExploit
 from sentrikat.feeds.adapter import FetchOptions
 from sentrikat.feeds.registry import feed
 from sentrikat.feeds.transports.http import HttpTransport
@@ -19,7 +20,17 @@ from sentrikat.infra.database.sessions import Database
 from sentrikat.vulnerabilities.freshness import feed_statuses
 from sentrikat.vulnerabilities.run import run_feed
 from sentrikat.vulnerabilities.run_record import RunReport
-from tests.builders import advisory, deb, following, new_organization, publish, report, rows, statement
+from tests.builders import (
+    advisory,
+    deb,
+    exploited,
+    following,
+    new_organization,
+    publish,
+    report,
+    rows,
+    statement,
+)
 from tests.integration.feeds.conftest import Mirror
 
 EXPLOITED = "CVE-2021-26855"  # ProxyLogon; no canary, so that it may go
@@ -113,6 +124,40 @@ def test_a_run_that_fails_changes_nothing_and_says_why(
     mirror.control(kev_date="2026-05-30")
     assert run(loaded, clock, mirror, tmp_path).outcome == "succeeded"
     assert rows(loaded, "select last_error from feed where name = 'kev'") == [(None,)]
+
+
+LISTS = {
+    "euvd": "/euvdservices.enisa.europa.eu/",
+    "exploitdb": "/gitlab.com/",
+    "metasploit": "/raw.githubusercontent.com/rapid7/",
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize(
+    "fault", [{"status": 503}, {"truncate": 300}, {"truncate": 300, "truncate_clean": True}], ids=str
+)
+def test_trouble_with_a_list_leaves_its_marks(
+    database: Database,
+    clock: FrozenClock,
+    mirror: Mirror,
+    tmp_path: Path,
+    name: str,
+    fault: dict[str, Any],
+) -> None:
+    flaw = Enrichment(
+        name, EXPLOITED, published_exploit=PublishedExploit(1, None, ("https://feeds.example/1",))
+    )
+    listed = exploited(EXPLOITED, source=name) if name == "euvd" else flaw
+    publish(database, clock, name, listed, complete=True)
+    before = held(database)
+    mirror.control(prefix=LISTS[name], **fault)
+
+    failed = run(database, clock, mirror, tmp_path, name)
+
+    assert failed.outcome == "failed"
+    assert failed.error
+    assert held(database) == before
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,24 @@ def test_every_page_is_read_and_the_mapping_after_them() -> None:
     assert [one.url for one in again] == [page(0), page(1)], "an unchanged mapping is not fetched again"
 
 
+@pytest.mark.parametrize(
+    ("files", "cut"),
+    [
+        ({page(0): SEARCH, euvd.MAPPING: MAPPING}, False),  # a bundle: every page of one run
+        ({page(0): orjson.dumps(listing(total=6))}, True),  # one page of several
+        (
+            {euvd.BASE + "exploitedvulnerabilities": orjson.dumps(listing()["items"])},
+            True,
+        ),  # the latest eight
+        ({euvd.MAPPING: MAPPING}, True),  # names alone say nothing of what is exploited
+    ],
+)
+def test_what_a_file_does_not_mention_was_not_taken_back(files: dict[str, bytes], cut: bool) -> None:
+    found = list(euvd.fetch(DictTransport(files, live=False), FeedState(), FetchOptions()))
+
+    assert [one.cut for one in found] == [cut] * len(files)
+
+
 def test_a_mirror_without_the_mapping_still_gives_the_list() -> None:
     transport = DictTransport({page(0): SEARCH})
 

@@ -26,6 +26,7 @@ from sentrikat.feeds.held import refuse_older
 from sentrikat.feeds.transports.file import FileTransport, url_for
 from sentrikat.feeds.transports.memory import DictTransport, document
 from tests.unit.feeds.samples import SAMPLES
+from tests.unit.feeds.test_parsers_never_crash import BYTES
 
 NOW = datetime(2026, 6, 10, tzinfo=UTC)
 FEEDS = Path(registry.__file__).parent
@@ -83,6 +84,18 @@ def test_a_file_of_a_feed_with_many_documents_is_read_too(name: str, path: str) 
 
     assert len(documents) == 1
     assert list(feed.parse(documents[0]))
+
+
+@pytest.mark.parametrize("feed", registry.FEEDS, ids=lambda feed: feed.name)
+def test_one_document_of_any_feed_is_read_from_a_file_of_any_name(feed: Feed, tmp_path: Path) -> None:
+    """`sentrikat feeds import FILE --feed NAME`, for whoever has only the one file."""
+    path = tmp_path / "carried-over.bin"
+    path.write_bytes(BYTES[feed.name])
+    transport = FileTransport(path, url_for(feed, path), NOW)
+
+    documents = list(feed.fetch(transport, FeedState(), FetchOptions(now=NOW)))
+
+    assert any(not isinstance(record, Quarantined) for one in documents for record in feed.parse(one))
 
 
 def test_a_file_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
