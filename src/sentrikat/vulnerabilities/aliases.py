@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from sentrikat.infra.database.row_security import analyze
+
 _ALIASES = """
 insert into alias (source, name, alias, feed_run_id)
 select distinct :source, name, alias, cast(:run as bigint) from staged_alias on conflict do nothing
@@ -15,43 +17,49 @@ select distinct :source, name, alias, cast(:run as bigint) from staged_alias on 
 
 # A name without a CVE of its own that some record calls another name of a CVE. One hop through a record that
 # knows both (PYSEC says GHSA, GHSA says CVE) is enough: longer chains do not occur in the sources.
+# Step by step, with statistics of each: a list of names brings 400,000 pairs, and a planner that guesses at such
+# tables joins them row by row.
+_STEPS = {
+    "staged_name": "select name from staged_alias union select alias from staged_alias",
+    # What was called the same before counts too: the link that was missing may have come only now.
+    "near_name": "select name from staged_name"
+    " union select a.alias from staged_name s join alias a on a.name = s.name"
+    " union select a.name from staged_name s join alias a on a.alias = s.name",
+    "open_name": "select v.id, v.name from near_name n join vulnerability v on v.name = n.name"
+    " where v.name not like 'CVE-%' and v.same_as_id is null",
+    "open_pair": "select o.id, a.alias as other from open_name o join alias a on a.name = o.name"
+    " union select o.id, a.name from open_name o join alias a on a.alias = o.name",
+    "open_cve": "select id, other as cve, 0 as hops from open_pair where other like 'CVE-%'"
+    " union select p.id, a.alias, 1 from open_pair p join alias a on a.name = p.other where a.alias like 'CVE-%'"
+    " union select p.id, a.name, 1 from open_pair p join alias a on a.alias = p.other where a.name like 'CVE-%'",
+}
+
 _SAME_AS = """
-with pairs as (
-    select name as one, alias as other from alias union select alias, name from alias
-), staged as (
-    select name from staged_alias union select alias from staged_alias
-), staged_names as (
-    -- What was called the same before counts too: the link that was missing may have come only now.
-    select name from staged union select p.other from staged join pairs p on p.one = staged.name
-), direct as (
-    select v.id, min(p.other) as cve from staged_names s
-    join vulnerability v on v.name = s.name and v.name not like 'CVE-%' and v.same_as_id is null
-    join pairs p on p.one = v.name and p.other like 'CVE-%'
-    group by v.id
-), through as (
-    select v.id, min(q.other) as cve from staged_names s
-    join vulnerability v on v.name = s.name and v.name not like 'CVE-%' and v.same_as_id is null
-    join pairs p on p.one = v.name
-    join pairs q on q.one = p.other and q.other like 'CVE-%'
-    group by v.id
-), found as (
-    select id, cve from direct
-    union all select id, cve from through where id not in (select id from direct)
-)
 update vulnerability v set same_as_id = c.id, same_as_run_id = cast(:run as bigint)
-from found join vulnerability c on c.name = found.cve where v.id = found.id and c.same_as_id is null
+from (select distinct on (id) id, cve from open_cve order by id, hops, cve) as found
+join vulnerability c on c.name = found.cve
+where v.id = found.id and c.same_as_id is null
 returning v.id, c.id
 """
+
+_ANALYZED_ABOVE = 20_000  # pairs
 
 
 def file_aliases(session: Session, source: str, run_id: int | None) -> int:
     """Keep the staged assertions of `source`; give how many names moved to a CVE because of them."""
+    session.execute(text("analyze staged_alias"))
     added: Any = session.execute(text(_ALIASES), {"source": source, "run": run_id})
+    if added.rowcount > _ANALYZED_ABOVE:
+        analyze(session, "alias")
     return _file_under_the_cve(session, run_id) if added.rowcount else 0
 
 
 def _file_under_the_cve(session: Session, run_id: int | None) -> int:
     """Move statements and scores of names that turned out to be a CVE's alias to that CVE."""
+    for table, query in _STEPS.items():
+        session.execute(text(f"drop table if exists pg_temp.{table}"))
+        session.execute(text(f"create temporary table {table} on commit drop as {query}"))
+        session.execute(text(f"analyze {table}"))
     moved = session.execute(text(_SAME_AS), {"run": run_id}).all()
     if not moved:
         return 0

@@ -307,6 +307,30 @@ def test_a_feed_that_fails_is_named_and_its_delta_waits_for_it(
     assert "continues number 1, of which this feed was refused" in str(reports["kev"].error)
 
 
+def test_a_feed_held_for_approval_is_named_and_leaves_its_bundle_incomplete(
+    connected: Site, isolated: Site, internet: SmallInternet, bundle: Path, tmp_path: Path, clock: FrozenClock
+) -> None:
+    isolated.take_in(bundle)
+    catalogue = orjson.loads(sample("kev/known_exploited_vulnerabilities_2026-05-30.json"))
+    # A list that lost what every list has is not taken for the truth.
+    entries = [one for one in catalogue["vulnerabilities"] if one["cveID"] != "CVE-2021-44228"]
+    internet.change(KEV, orjson.dumps(catalogue | {"count": len(entries), "vulnerabilities": entries}))
+    clock.advance(timedelta(days=1))
+    connected.export(tmp_path / "2.bundle", since=1)
+
+    reports = {one.feed: one for one in isolated.take_in(tmp_path / "2.bundle")}
+
+    assert reports["kev"].outcome == "held"
+    assert reports["euvd"].outcome == "succeeded"
+    assert rows(
+        isolated.database, "select state, outcomes->>'kev' from bundle_import where sequence = 2"
+    ) == [("incomplete", "held")]
+    assert rows(
+        isolated.database,
+        "select exploited_since is not null from vulnerability where name = 'CVE-2021-44228'",
+    ) == [(True,)]
+
+
 # -- refusals -----------------------------------------------------------------------------
 
 
