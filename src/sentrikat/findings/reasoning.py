@@ -21,6 +21,7 @@ from sentrikat.domain.ranges import VersionRange
 from sentrikat.findings.claims import KnownComponent
 
 _METHODS = {
+    "maker_title": "its title is one its maker's advisories use",
     "release_package": "the package manager names the package and its release",
     "release_source": "the package names the source package it is built from",
     "parent_package": "its release is made from this one, and its own data decides first",

@@ -31,6 +31,7 @@ from sentrikat.domain.inventory import (
 from sentrikat.domain.lifecycle import Support
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.conditions import Platform, condition_holds
+from sentrikat.domain.matching.microsoft_programs import reported_updates
 from sentrikat.domain.matching.supersedence import MissingUpdate
 from sentrikat.findings.facts import Fact, Flaw, load_facts, load_flaws
 from sentrikat.findings.match import decide_everything, refresh_exclusions
@@ -281,8 +282,8 @@ class Scanner:
 
     def _result(self, inventory: Inventory, items: Sequence[Installed]) -> ScanResult:
         judged = [(item, self._known[item.component]) for item in items]
-        system = system_of(asdict(inventory.os))
-        platform = _platform(judged, self._updates.held(system, inventory.updates))
+        system, updates = system_of(asdict(inventory.os)), reported_updates(inventory)
+        platform = _platform(judged, self._updates.held(system, updates))
         hits: list[Hit] = []
         unknown: list[Unknown] = []
         identified: list[tuple[Installed, Identity]] = []
@@ -328,7 +329,7 @@ class Scanner:
             tuple(unknown),
             tuple(identified),
             tuple(unsupported),
-            self._updates.missing(system, inventory.updates, self.as_of),
+            self._updates.missing(system, updates, self.as_of),
         )
 
 

@@ -18,7 +18,13 @@ from sentrikat.domain.advisory import Product
 from sentrikat.domain.inventory import DISTRIBUTION_KINDS, Component
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.correction import IGNORED, UNLISTED
-from sentrikat.domain.matching.identity import declared_cpe, declared_identities, declared_products
+from sentrikat.domain.matching.identity import (
+    declared_cpe,
+    declared_identities,
+    declared_products,
+    identity_of,
+)
+from sentrikat.domain.matching.microsoft_programs import microsoft_programs
 from sentrikat.domain.matching.titles import is_update
 from sentrikat.infra.database.copy import copy_rows
 from sentrikat.inventory.candidates import store_candidates
@@ -97,6 +103,10 @@ def identify_component(
         found = index.artifact(component, os_family)
     elif index is not None and (name := declared_cpe(component)) is not None:
         found.extend(index.records_of(component, name, os_family))
+    for product, version in microsoft_programs(component):
+        own = identity_of(product, version, method="maker_title", confidence=0.9, os_family=os_family)
+        if own is not None:
+            found.append(own)
     # A product named twice counts once, by the first name: what a component declares before what it is called.
     unique: dict[Product, Identity] = {}
     for one in found:

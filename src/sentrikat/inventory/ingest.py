@@ -29,6 +29,7 @@ from sentrikat.domain.inventory import (
     learned_sources,
     release_of,
 )
+from sentrikat.domain.matching.microsoft_programs import reported_updates
 from sentrikat.infra.database.locks import KNOWLEDGE, lock_number, shared_advisory_lock
 from sentrikat.inventory import statements
 from sentrikat.inventory.corrections import corrected, list_corrections
@@ -310,7 +311,7 @@ class _Ingest:
     def _described(self, asset: Row[Any] | None) -> dict[str, Any]:
         """Give the columns that describe the machine; a part leaves alone what it does not say."""
         system = _known(self.inventory.os)
-        updates = list(self.inventory.updates)
+        updates = list(reported_updates(self.inventory))
         if asset is not None and not self.inventory.complete:
             updates = list(dict.fromkeys([*asset.updates, *updates]))
         return self.scope | {
