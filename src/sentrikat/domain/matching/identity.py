@@ -181,6 +181,16 @@ def _systems(component: Component) -> list[Identity]:
         found.extend(_microsoft(component, version))
     if component.namespace == "macos":
         found.append(_system(Product("cpe:o", "apple:macos"), version, "macos", judged=True))
+        # Apple's own CVE records, which NVD has yet to analyze, speak of it in words.
+        found.append(
+            identity_of(
+                Product("cve5", "apple:macos"),
+                version,
+                method="operating_system",
+                confidence=0.9,
+                os_family="macos",
+            )
+        )
     named = [Product(*pair) for pair in _FAMILY_PLATFORMS.get(component.namespace, ())]
     if (distribution := _DISTRIBUTION_PLATFORMS.get(component.name.lower())) is not None:
         named.append(Product("cpe:o", distribution))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sentrikat.domain import purl
@@ -98,7 +99,7 @@ def records(record: Mapping[str, Any], source: str) -> list[Advisory | Enrichmen
         source=source,
         id=identifier,
         vulnerabilities=(identifier,),
-        statements=() if rejected else fields.unique(_statements(all_containers)),
+        statements=() if rejected else fields.unique(_by_release(list(_statements(all_containers)))),
         title=fields.prose(cna, "title"),
         description=_description(cna, "rejectedReasons" if rejected else "descriptions"),
         published=fields.moment(metadata, "datePublished"),
@@ -113,6 +114,35 @@ def records(record: Mapping[str, Any], source: str) -> list[Advisory | Enrichmen
     if not rejected and (points := _decision_points(all_containers)):
         found.append(Enrichment(source=source, vulnerability=identifier, decision_points=points))
     return found
+
+
+def _by_release(statements: list[Statement]) -> Iterator[Statement]:
+    """Yield statements, with each repair kept to its own line of releases where a product has one in several.
+
+    "Before 12.7.1", "before 13.6.1" and "before 14.1" of one product can only mean three lines, each repaired on its
+    own: the last alone would say the other two as well. So each begins where the line before it ends. Apple writes
+    its systems this way.
+    """
+    ends: dict[Product, list[int]] = {}
+    for one in statements:
+        if (line := _line_of(one)) is not None:
+            ends.setdefault(one.product, []).append(line)
+    for one in statements:
+        line = _line_of(one)
+        earlier = [end for end in ends.get(one.product, ()) if line is not None and end < line]
+        if not earlier:
+            yield one
+            continue
+        yield replace(one, versions=replace(one.versions, introduced=str(max(earlier) + 1)))
+
+
+def _line_of(statement: Statement) -> int | None:
+    """Give the first number of a repair that is said to hold for everything before it; None for other statements."""
+    versions = statement.versions
+    if statement.status is not Status.AFFECTED or versions.introduced is not None or versions.fixed is None:
+        return None
+    major = versions.fixed.partition(".")[0]
+    return int(major) if major.isascii() and major.isdigit() and len(major) < 6 else None
 
 
 def _description(cna: Mapping[str, Any], name: str) -> str | None:
