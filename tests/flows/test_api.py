@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from httpx2 import Response
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from sentrikat.api import assets, audit, feeds, findings, keys, me, reports, vulnerabilities
+from sentrikat.api import assets, audit, feeds, findings, keys, me, possible, reports, vulnerabilities
 from sentrikat.api.problems import Problem
 from sentrikat.domain.permissions import KEY_SCOPES, Permission
 from sentrikat.infra.clock import FrozenClock
@@ -377,6 +378,49 @@ def test_a_finding_can_be_explained_as_of_a_past_day(api: TestClient) -> None:
     assert "nothing was held then" in before["sentence"]
     assert [one["verdict"] for one in now] == ["affected"]
     assert now[0]["sentence"].startswith("On 3 June 2026 at ")
+
+
+@pytest.fixture
+def possibly_affected(database: Database, clock: FrozenClock, estate: Estate) -> Iterator[None]:
+    """A name that means something installed, as `findings.possible` would leave it."""
+    with database.as_system() as session:
+        session.execute(
+            text(
+                "insert into possible (component_id, vulnerability_id, basis, source, vendor, product, since)"
+                " select i.component_id, v.id, 'catalog', 'kev', 'Maker', 'Thing', :now from install i"
+                " join vulnerability v on not exists (select from match m"
+                "   where m.component_id = i.component_id and m.vulnerability_id = v.id)"
+                " where i.asset_id = :asset and i.removed_at is null order by i.component_id, v.id limit 1"
+            ),
+            {"now": clock.now(), "asset": estate.assets["web-03"]},
+        )
+    yield
+    with database.as_system() as session:
+        session.execute(text("delete from possible"))
+
+
+@pytest.mark.usefixtures("possibly_affected")
+def test_what_is_possibly_affected_is_listed_dismissed_and_put_back(api: TestClient) -> None:
+
+    def entries(query: str = "") -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = held(
+            api.get(f"/api/v1/possibly-affected{query}"), possible.PossiblyAffected
+        )["items"]
+        return found
+
+    first = entries()[0]
+    entry = {"vulnerability": first["vulnerability"], "component_id": first["component_id"]}
+    path = "/api/v1/possibly-affected"
+
+    assert problem(api.post(f"{path}/dismissals", json={**entry, "reason": "no"}), 422)
+    assert (
+        api.post(f"{path}/dismissals", json={**entry, "reason": "That part is not used."}).status_code == 204
+    )
+    assert first["component_id"] not in [one["component_id"] for one in entries()]
+    assert [one["dismissed_because"] for one in entries("?dismissed=true")] == ["That part is not used."]
+    assert problem(api.post(f"{path}/dismissals", json={**entry, "reason": "Twice is too much."}), 404)
+    assert api.post(f"{path}/restorals", json=entry).status_code == 204
+    assert entries()[0] == first
 
 
 def test_a_list_is_counted_once_and_its_pages_repeat_the_figure(api: TestClient) -> None:

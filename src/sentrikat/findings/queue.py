@@ -190,11 +190,26 @@ def _row(row: Row[Any]) -> QueueRow:
         evidence=evidence_words(
             row.basis,
             row.source,
-            " ".join(filter(None, (row.vendor, row.product))).replace(":", " ").replace("_", " "),
-            f"{row.component_name} {row.component_version or 'without a version'}",
+            _named(row.vendor, row.product or "it"),
+            _installed(row.component_name, row.component_version),
             f"{row.assets:,}{' or more' if row.assets >= _ASSETS else ''} asset{'' if row.assets == 1 else 's'}",
         ),
     )
+
+
+def _named(vendor: str | None, product: str) -> str:
+    """Give the name as a source wrote it, the maker once: `Wing FTP Server` of the maker of that name."""
+    words = product.replace("\\", "").replace(":", " ").replace("_", " ")
+    if vendor is None or words.lower().startswith(vendor.lower()):
+        return words
+    return f"{vendor} {words}"
+
+
+def _installed(name: str, version: str | None) -> str:
+    """Give software with its version, which many titles name already."""
+    if version is None:
+        return f"{name} without a version"
+    return name if name.endswith(version) else f"{name} {version}"
 
 
 def evidence_words(basis: str, source: str | None, named: str, installed: str, where: str) -> str:
