@@ -88,12 +88,22 @@ class Selection:
             one
             for one in record.get("affected", ())
             if (package := one.get("package"))
-            and (package.get("ecosystem") == "Maven" or package.get("name") in self.packages)
+            and (
+                package.get("ecosystem") == "Maven"
+                or package.get("name") in self.packages
+                or not self.packages.isdisjoint(_binaries(one))
+            )
         ]
         return {**record, "affected": kept} if kept else None
 
     def _shares_a_word(self, name: bytes) -> bool:
         return not self.words.isdisjoint(words_of(name.decode(errors="replace")))
+
+
+def _binaries(entry: Mapping[str, Any]) -> Iterable[str]:
+    """Give the binaries a SUSE record lists of a source package: that of an inventory may be known by them only."""
+    for listed in (entry.get("ecosystem_specific") or {}).get("binaries", ()):
+        yield from listed
 
 
 def words_of(text: str) -> set[str]:

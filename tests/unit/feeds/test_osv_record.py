@@ -169,6 +169,7 @@ def test_a_package_without_versions_is_affected_in_versions_nobody_described(
 @pytest.mark.parametrize(
     ("title", "fixed", "modules"),
     [
+        ("Important: httpd:2.4/mod_http2 security update", "0:1.15.7-8.module+el8.9.0+1+ab", {"httpd:2.4"}),
         ("Moderate: 389-ds:1.4 security update", "0:1.4.3.16-16.module+el8.4.0+596+159889e5", {"389-ds:1.4"}),
         ("Important: nodejs:16 security update", "1:16.20.2-4.module+el9.3.0+19518+63aad52d", {"nodejs:16"}),
         ("Red Hat Security Advisory: nodejs:18 security update", "1-1.module+el8.8+1+ab", {"nodejs:18"}),

@@ -37,7 +37,9 @@ _DISTRIBUTION_ADVISORY = re.compile(
     r"(RH[SBE]A|AL[SBE]A|R[LX][SBE]A|(open)?SUSE-|DSA-|DLA-|DTSA-|USN-|LSN-|CGA-|ELSA-|ALAS|MGASA-|OESA-)"
 )
 _WRAPPED_CVE = re.compile(r"(?:UBUNTU|DEBIAN|ALPINE|ECHO|MINI)-(CVE-\d{4}-\d{4,19})")
-_MODULE = re.compile(r"(?<![\w.:+-])(?=[\d.]*[A-Za-z-])(\w[\w.+-]*:[\w.+-]+)(?=[ ,])")  # also 389-ds:1.4
+_MODULE = re.compile(
+    r"(?<![\w.:+-])(?=[\d.]*[A-Za-z-])(\w[\w.+-]*:[\w.+-]+)(?=[ ,/])"
+)  # also 389-ds:1.4, httpd:2.4/mod_http2
 _MODULAR_BUILD = re.compile(r"\.module[+_]")
 _PROVIDERS = {"GHSA": "GitHub", "PYSEC": "PyPA", "RUSTSEC": "RustSec", "GO": "Go", "BIT": "Bitnami"}
 
