@@ -21,6 +21,7 @@ PAGES = [
     "/assets",
     "/assets/1",
     "/unidentified",
+    "/identification",
     "/feeds",
     "/api-keys",
     "/profile",

@@ -29,7 +29,9 @@ with wanted as (
     select p.id from product p
     where p.ecosystem = 'cpe:a'
       and regexp_replace(split_part(p.name, ':', 1), '[^a-z0-9+#]', '', 'g') = any(cast(:vendors as text[]))
-      and regexp_split_to_array(p.name, '[^a-z0-9+#]+') && cast(:words as text[])
+      -- A hash of the words, made once: the overlap of two arrays compares each with each.
+      and exists (select from regexp_split_to_table(p.name, '[^a-z0-9+#]+') as own(word)
+        where own.word in (select unnest(cast(:words as text[]))))
     union
     select found.id from unnest(cast(:telling as text[])) as w(word) cross join lateral (
         select p.id from product p

@@ -95,6 +95,9 @@ _ELSEWHERE = frozenset(
         "qnx",
     }
 )
+# One program, several names: NVD files extensions of Visual Studio Code under Visual Studio as well (gistpad,
+# vscode-rufo, pull_requests_and_issues), which has no extensions of these names.
+_SAME_PROGRAM = {"visual_studio": "visual_studio_code", "vscode": "visual_studio_code"}
 _HARDWARE = {
     "x64": "x64",
     "x86_64": "x64",
@@ -171,7 +174,7 @@ def _platform_holds(wanted: str, own: str, os_family: str) -> bool | None:
         return _value_holds(wanted, own)
     family = os_family_of(wanted)
     if family is None and wanted not in _UNIX:
-        return _value_holds(wanted, own)
+        return _value_holds(_SAME_PROGRAM.get(wanted, wanted), _SAME_PROGRAM.get(own, own))
     if concrete(own) and (said := os_family_of(own)) is not None:
         # What the component says of itself is better than what the asset is: a Windows program in Wine.
         return _family_holds(wanted, family, said, same=wanted == own)

@@ -35,7 +35,6 @@ SHOWN = 0.30  # a candidate below is no help to anybody
 # Words that say what kind of thing it is, or for whom: missing ones do not make it another product.
 _FILLERS = EDITIONS | {
     "app",
-    "application",
     "program",
     "tool",
     "utility",
@@ -280,7 +279,8 @@ def _evidence(
     else:
         yield f"nothing says that {vendor} made it"
     if candidate.statements:
-        yield f"{candidate.statements} statements of sources are about it"
+        one = candidate.statements == 1
+        yield f"{candidate.statements} {'statement of a source is' if one else 'statements of sources are'} about it"
 
 
 def _quoted(words: Sequence[str]) -> str:
