@@ -189,6 +189,11 @@ class _Month:
         is_flaw = bool(fields.CVE.fullmatch(name))
         if not is_flaw and not name.startswith("ADV"):
             raise ValueError(f"{name[:40]!r} is neither a CVE nor an ADV id")
+        for part in ("ProductStatuses", "Remediations"):
+            if (
+                part not in record
+            ):  # always there, if empty: a renamed one would quietly take back every repair
+                raise KeyError(part)
         fixes: dict[str, list[Fix]] = {}
         words: dict[str, Remedy] = {}
         packages: list[Statement] = []

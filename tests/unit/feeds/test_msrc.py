@@ -162,6 +162,14 @@ def test_a_document_that_is_no_month_is_refused(content: bytes, reason: str) -> 
         list(msrc.parse(document(content)))
 
 
+@pytest.mark.parametrize("part", ["Remediations", "ProductStatuses"])
+def test_a_part_that_is_called_otherwise_is_no_empty_one(part: str) -> None:
+    content = MONTH.replace(f'"{part}"'.encode(), b'"Other"')
+
+    with pytest.raises(FeedFormatError, match=part):
+        list(msrc.parse(document(content)))
+
+
 def test_one_malformed_record_is_set_aside() -> None:
     content = changed(lambda value: value["Vulnerability"][1].update(Remediations="none"))
 
