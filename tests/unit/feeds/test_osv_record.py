@@ -150,6 +150,23 @@ def test_what_says_nothing_of_installed_versions_makes_no_statement(affected: di
 
 
 @pytest.mark.parametrize(
+    ("identifier", "related", "speaks"),
+    [
+        ("RHBA-2024:1", [], False),  # repairs bugs, and names no flaw
+        ("RHBA-2024:1", ["CVE-2024-1111"], True),  # repairs a flaw all the same
+        ("RLEA-2024:1", [], False),
+        ("SUSE-RU-2024:1-1", [], False),
+        ("RHSA-2024:1", [], True),  # of security, whatever it is called
+        ("MAL-2024-1", [], True),
+    ],
+)
+def test_an_update_that_repairs_no_flaw_says_nothing_of_flaws(
+    identifier: str, related: list[str], speaks: bool
+) -> None:
+    assert bool(advisory(record(id=identifier, related=related), "osv").statements) is speaks
+
+
+@pytest.mark.parametrize(
     "affected",
     [
         {},

@@ -6,7 +6,8 @@ Source  https://ossf.github.io/osv-schema/
                    among its id and aliases, or about itself where there is none.
                    A distribution's advisory (RHSA, ALSA, SUSE-SU, DSA, USN, CGA) repairs many
                    flaws at once and names them in `related` or `upstream`. They are what it is
-                   about, and never its aliases.
+                   about, and never its aliases. An update that is none of security and names no
+                   flaw says nothing of flaws.
 `statements`       One per range of each affected package. Explicit `versions` count only where a
                    package has no range; git ranges and entries without a package say nothing of
                    installed versions.
@@ -36,6 +37,8 @@ MOST_STATEMENTS = 200_000  # the largest real record, a kernel update, has some 
 _DISTRIBUTION_ADVISORY = re.compile(
     r"(RH[SBE]A|AL[SBE]A|R[LX][SBE]A|(open)?SUSE-|DSA-|DLA-|DTSA-|USN-|LSN-|CGA-|ELSA-|ALAS|MGASA-|OESA-)"
 )
+# Bug fixes and enhancements: where they name no CVE they repair no flaw, and an old version is merely old.
+_NO_SECURITY_UPDATE = re.compile(r"(?:RH|AL|RL|RX|EL)[BE]A-|(?:open)?SUSE-[FOR]U-")
 _WRAPPED_CVE = re.compile(r"(?:UBUNTU|DEBIAN|ALPINE|ECHO|MINI)-(CVE-\d{4}-\d{4,19})")
 _MODULE = re.compile(
     r"(?<![\w.:+-])(?=[\d.]*[A-Za-z-])(\w[\w.+-]*:[\w.+-]+)(?=[ ,/])"
@@ -72,10 +75,13 @@ def advisory(record: Mapping[str, Any], source: str) -> Advisory:
     aliases = fields.texts(record, "aliases")
     scores = tuple(_scores(record, identifier))
     statements = fields.unique(_statements(record, identifier, _unscored_severity(record, bool(scores))))
+    vulnerabilities = _vulnerabilities(record, identifier, aliases)
+    if vulnerabilities == (identifier,) and _NO_SECURITY_UPDATE.match(identifier):
+        statements = ()
     return Advisory(
         source=source,
         id=identifier,
-        vulnerabilities=_vulnerabilities(record, identifier, aliases),
+        vulnerabilities=vulnerabilities,
         statements=statements,
         aliases=_aliases(identifier, aliases),
         title=fields.prose(record, "summary"),
