@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Component
 from sentrikat.domain.matching.titles import letters_of
+from sentrikat.domain.permissions import Caller, Permission
 from sentrikat.feeds.registry import FEEDS, feed
 from sentrikat.findings.change import newly_marked, pairs_moved, remember_pairs
 from sentrikat.findings.match import (
@@ -50,8 +51,10 @@ from sentrikat.inventory.lifecycle import assign_cycles
 from sentrikat.inventory.titles import names_of
 from sentrikat.inventory.updates import refresh_held
 from sentrikat.vulnerabilities.canary import FindingsChange
+from sentrikat.vulnerabilities.candidates import candidates
 from sentrikat.vulnerabilities.merge import Merged
-from sentrikat.vulnerabilities.sources import refresh
+from sentrikat.vulnerabilities.rollback import roll_back
+from sentrikat.vulnerabilities.sources import approve, refresh
 
 # Above this many changed statements one pass over everything is cheaper than the join by pairs.
 _MATCH_ALL_ABOVE = 300_000
@@ -234,10 +237,40 @@ def run_refresh(database: Database, *, name: str) -> None:
     refresh(database, settings, clock, feed(name), after=after)
 
 
+def run_approval(database: Database, *, name: str, run_id: int) -> None:
+    """Let a held run live that somebody approved; how it went stands in the feed's run."""
+    clock, settings = SystemClock(), load()
+    with database.as_system() as session:
+        held = candidates(session).get(name)
+    if held is None or held.run_id != run_id or held.decision is None:
+        return  # decided otherwise, or a newer run has taken its place
+
+    def after(session: Session, merged: Merged) -> FindingsChange:
+        return after_merge(session, merged, now=clock.now())
+
+    approve(database, settings, clock, feed(name), accepted_by=held.decided_by or "", after=after)
+
+
+def run_rollback(database: Database, *, name: str, to: int, actor: str, address: str | None) -> None:
+    """Roll a feed back for somebody who was asked for their permission at the door."""
+    clock = SystemClock()
+
+    def after(session: Session, merged: Merged) -> FindingsChange:
+        return after_merge(session, merged, now=clock.now())
+
+    caller = Caller(0, actor, frozenset({Permission.INSTALLATION_MANAGE}), address)
+    with database.as_system() as session:
+        done = session.scalar(text("select rolled_back_to from feed where name = :name"), {"name": name})
+    if done != to:  # run twice, it does nothing the second time
+        roll_back(database, name, clock, caller, to=to, after=after)
+
+
 JOBS: list[Job] = [
     Job("ingest_report", run_ingest, queue="ingest"),
     # The schedule asks again anyway, and each run retries its requests by itself.
     Job("refresh_feed", run_refresh, queue="feeds", max_attempts=2),
+    Job("approve_feed", run_approval, queue="feeds", max_attempts=2),
+    Job("roll_back_feed", run_rollback, queue="feeds", max_attempts=2),
 ]
 
 # Minutes differ so that an hour's work does not start all at once; KEV is small and urgent.

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
-from pydantic import Field
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from sentrikat.api.answers import Answer, json
-from sentrikat.api.context import Now, TenantSession, requires
+from sentrikat.api.context import Now, TenantSession, database_of, requires
 from sentrikat.domain.permissions import Caller, Permission
+from sentrikat.feeds.registry import feed
 from sentrikat.vulnerabilities import coverage
 from sentrikat.vulnerabilities.candidates import Candidate
 from sentrikat.vulnerabilities.coverage import OVERALL, coverage_of_new_flaws
-from sentrikat.vulnerabilities.freshness import feed_statuses
+from sentrikat.vulnerabilities.decisions import Decision, decide
+from sentrikat.vulnerabilities.freshness import feed_statuses, runs_of
 
 router = APIRouter(prefix="/feeds", tags=["feeds"])
 
@@ -134,3 +137,70 @@ def _held(found: Candidate | None) -> dict[str, Any] | None:
         "decision": found.decision,
         "decided_by": found.decided_by,
     }
+
+
+class Run(Answer):
+    """One run of a feed. `can_return`: a rollback to the state after it can be done."""
+
+    id: int
+    started_at: datetime
+    finished_at: datetime | None
+    transport: str
+    outcome: str
+    documents: int
+    records: int
+    added: int
+    changed: int
+    withdrawn: int
+    quarantined: int
+    error: str | None
+    effect: str | None
+    can_return: bool
+
+
+class Runs(Answer):
+    """The last runs of a feed, the newest first."""
+
+    items: list[Run]
+
+
+class Decided(Answer):
+    """Whether a job does it now (`under_way`) or it is done."""
+
+    under_way: bool
+
+
+class Choice(BaseModel):
+    """The run meant."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    run_id: int | None = Field(
+        default=None,
+        description="approve, reject: the held run looked at; refused if a newer one has taken its place."
+        " rollback: the run whose data is to be in use again; without it, the one before the last.",
+    )
+
+
+@router.get("/{name}/runs", response_model=Runs)
+def list_runs(
+    _caller: Annotated[Caller, requires(Permission.KNOWLEDGE_READ)], session: TenantSession, name: str
+) -> Response:
+    """List what a feed's last 50 runs did."""
+    return json({"items": [asdict(row) for row in runs_of(session, feed(name).name)]})
+
+
+@router.post("/{name}/{decision}", status_code=202, response_model=Decided)
+def decide_on(
+    request: Request,
+    caller: Annotated[Caller, requires(Permission.INSTALLATION_MANAGE)],
+    now: Now,
+    name: str,
+    decision: Decision,
+    choice: Choice | None = None,
+) -> Response:
+    """Approve or reject a held run, roll a feed back, or release one that was rolled back."""
+    with database_of(request).as_system() as session:
+        run_id = choice.run_id if choice is not None else None
+        under_way = decide(session, caller, feed(name).name, decision, run_id, now=now)
+    return json({"under_way": under_way}, status=202)

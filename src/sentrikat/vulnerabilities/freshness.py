@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from sentrikat.feeds.adapter import Feed
 from sentrikat.feeds.registry import FEEDS
-from sentrikat.vulnerabilities.canary import HISTORY, Remark, expectation_of
+from sentrikat.vulnerabilities.canary import HISTORY, Effect, Remark, expectation_of
 from sentrikat.vulnerabilities.candidates import Candidate, candidates
 
 # A feed is late when its last success is older than its pace, and stale at three times that.
@@ -213,3 +213,62 @@ def _judged(
     if age > feed.pace:
         return "late", ("its last update was missed",), "The next run tries again."
     return "fresh", (), None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run of a feed, as its page and the API show it."""
+
+    id: int
+    started_at: datetime
+    finished_at: datetime | None
+    transport: str
+    outcome: str
+    documents: int
+    records: int
+    added: int
+    changed: int
+    withdrawn: int
+    quarantined: int
+    error: str | None
+    effect: str | None
+    can_return: bool  # a rollback to the state after it can be done
+
+
+MOST_RUNS = 50  # shown; unchanged ones are most of them
+
+
+def runs_of(session: Session, feed: str, *, notable: bool = False) -> list[RunRow]:
+    """Give a feed's last runs, the newest first; `notable`: without those that found nothing new."""
+    rows = session.execute(
+        text(
+            "select *, merged_at is not null and outcome = 'succeeded' and exists ("
+            "   select from feed_run l where l.feed = r.feed and l.id > r.id and l.merged_at is not null"
+            "     and l.outcome in ('succeeded', 'rolled_back'))"
+            " and not exists ("
+            "   select from feed_run l where l.feed = r.feed and l.id > r.id and l.merged_at is not null"
+            "     and l.outcome in ('succeeded', 'rolled_back') and not l.undoable) as can_return"
+            " from feed_run r where feed = :feed and (outcome <> 'unchanged' or not :notable)"
+            " order by started_at desc, id desc limit :limit"
+        ),
+        {"feed": feed, "limit": MOST_RUNS, "notable": notable},
+    )
+    return [
+        RunRow(
+            id=row.id,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            transport=row.transport,
+            outcome=row.outcome,
+            documents=row.documents,
+            records=row.records,
+            added=row.added,
+            changed=row.changed,
+            withdrawn=row.withdrawn,
+            quarantined=row.quarantined,
+            error=row.error,
+            effect=Effect.from_json(row.remarks["effect"]).words() if "effect" in row.remarks else None,
+            can_return=row.can_return,
+        )
+        for row in rows
+    ]

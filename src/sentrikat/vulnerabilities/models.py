@@ -227,7 +227,7 @@ class Advisory(Base):
     source: Mapped[str] = mapped_column(Text)
     external_id: Mapped[str] = mapped_column(Text)
     digest: Mapped[bytes] = mapped_column(LargeBinary)  # of the parsed record: equal digest, nothing to do
-    document: Mapped[bytes] = mapped_column(LargeBinary)  # the parsed record as JSON, zlib
+    document: Mapped[bytes] = mapped_column(LargeBinary)  # the parsed record as JSON, packed (`packing`)
     modified_at: Mapped[datetime | None] = mapped_column(Moment)
     received_at: Mapped[datetime] = mapped_column(Moment)
     withdrawn_at: Mapped[datetime | None] = mapped_column(Moment)

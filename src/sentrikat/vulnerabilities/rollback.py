@@ -8,7 +8,6 @@ the same data back within the hour.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -32,6 +31,7 @@ from sentrikat.vulnerabilities.canary import Effect, FindingsChange
 from sentrikat.vulnerabilities.candidates import drop_candidate
 from sentrikat.vulnerabilities.enrichments import restore_facts
 from sentrikat.vulnerabilities.merge import PREFERRED_SCORES, Merged, merge
+from sentrikat.vulnerabilities.packing import unpacked
 from sentrikat.vulnerabilities.past import RESTORE_WORDS
 from sentrikat.vulnerabilities.run import AfterMerge, merge_moment
 from sentrikat.vulnerabilities.run_record import RunReport, begin_run, end_run
@@ -166,7 +166,7 @@ def _undo(
         if document is None:
             gone.append(advisory_id)
         else:
-            staging.add(_ADVISORY.validate_json(zlib.decompress(document)))
+            staging.add(_ADVISORY.validate_json(unpacked(document)))
     advisory_lock(session, KNOWLEDGE)
     now = merge_moment(session, clock.now())
     forget_aliases(session, feed, span.undone)

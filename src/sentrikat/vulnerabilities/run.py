@@ -7,7 +7,9 @@ is suspicious (`canary`) is undone within its transaction, and its documents are
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -209,7 +211,7 @@ class _Run:
         fetched: list[Document] = []
         quarantined: list[Quarantined] = []
         set_aside = 0
-        with noticing() as unfamiliar:
+        with _rare_collections(), noticing() as unfamiliar:
             for document in documents:
                 if not fetched:
                     staging.begin()
@@ -300,6 +302,21 @@ class _Run:
         if self.accepted_by is not None:
             said["accepted_by"] = self.accepted_by
         return said
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let Python look for reference cycles less often while records are read: they have none.
+
+    Records are many small objects that go as soon as their batch is stored. Looking through them again and again took
+    a fifth of the time of a load.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def merge_moment(session: Session, now: datetime) -> datetime:

@@ -7,7 +7,7 @@ seen, so a second import of the same feed costs its parsing.
 from __future__ import annotations
 
 import hashlib
-import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -37,6 +37,7 @@ from sentrikat.domain.matching.precedence import rank
 from sentrikat.domain.ranges import VersionRange, bounds
 from sentrikat.domain.versions import Scheme
 from sentrikat.infra.database.copy import copy_rows
+from sentrikat.vulnerabilities.packing import packer
 
 BATCH = 10_000  # rows held in memory before they are streamed out: some 10 MB
 _UNDATED = datetime.min.replace(tzinfo=UTC)
@@ -124,6 +125,8 @@ class Staging:
     _staged: dict[str, datetime | None] = field(default_factory=dict)  # id: modified
     _again: dict[str, Advisory] = field(default_factory=dict)
     _last_condition: tuple[Condition | None, bytes] = (None, b"")
+    _pack: Callable[[bytes], bytes] = field(default_factory=packer)
+    _ranks: dict[str, int] = field(default_factory=dict)  # by ecosystem
     _known_targets: set[bytes] = field(default_factory=set)
     _known_conditions: set[bytes] = field(default_factory=set)
 
@@ -204,7 +207,7 @@ class Staging:
         self._staged[advisory.id] = advisory.modified
         withdrawn = advisory.withdrawn is not None
         self._rows["staged_advisory"].append(
-            (advisory.id, digest, zlib.compress(document, 1), advisory.modified, withdrawn)
+            (advisory.id, digest, self._pack(document), advisory.modified, withdrawn)
         )
         names = advisory.vulnerabilities
         # Words and scores of a record about many flaws are about none of them in particular.
@@ -285,20 +288,21 @@ class Staging:
                 self._last_condition = (statement.condition, self._condition(statement.condition))
             condition = self._last_condition[1]
         target = self._target(statement.target) if statement.target else None
+        status, remedy = statement.status, statement.remedy
         fields = (
             product.ecosystem,
             product.name,
-            str(statement.status),
+            status.value,
             described,
-            statement.remedy and str(statement.remedy),
-            str(scheme),
+            remedy.value if remedy is not None else None,
+            scheme.value,
             lo,
             hi,
             _storable(versions.introduced),
             versions.introduced_excluded,
             _storable(versions.fixed),
             _storable(versions.last_affected),
-            rank(lane_of(product.ecosystem), self.source),
+            self._rank(product.ecosystem),
             int(strength),
             target,
             statement.module,
@@ -306,6 +310,12 @@ class Staging:
             condition,
         )
         return (*fields, hashlib.blake2b(repr(fields).encode(), digest_size=16).digest())
+
+    def _rank(self, ecosystem: str) -> int:
+        known = self._ranks.get(ecosystem)
+        if known is None:
+            known = self._ranks[ecosystem] = rank(lane_of(ecosystem), self.source)
+        return known
 
     def _update(self, advisory_id: str, update: VendorUpdate) -> None:
         self.has_updates = True
@@ -393,7 +403,7 @@ class Staging:
 
 def _storable(words: str | None) -> str | None:
     """PostgreSQL text holds no NUL character; a source's stray one is dropped."""
-    return words.replace("\x00", "") if words is not None else None
+    return words.replace("\x00", "") if words is not None and "\x00" in words else words
 
 
 @lru_cache(maxsize=65536)

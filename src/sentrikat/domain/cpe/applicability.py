@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product as combinations
 from math import prod
 from typing import Any
@@ -265,11 +266,20 @@ def _criterion(match: Mapping[str, Any]) -> Criterion:
     criteria = match.get("criteria")
     if not isinstance(criteria, str):
         raise FeedFormatError("A cpeMatch has no criteria.", fields={"criteria": "must be a CPE name"})
+    bounds = [_bound(match, field) for field in _BOUNDS]
+    return _criterion_of(criteria, _flag(match, "vulnerable"), *bounds)
+
+
+# The same criterion stands in many records: products have many flaws.
+@lru_cache(maxsize=32768)
+def _criterion_of(
+    criteria: str, vulnerable: bool, start: str | None, after: str | None, fixed: str | None, last: str | None
+) -> Criterion:
     name = parse(criteria)
     exact = version_of(name)
-    versions = _versions(name, exact, match)
+    versions = _versions(name, exact, start, after, fixed, last)
     return Criterion(
-        vulnerable=_flag(match, "vulnerable"),
+        vulnerable=vulnerable,
         name=name,
         versions=versions,
         described=not versions.unbounded or name.part == "h",
@@ -278,19 +288,28 @@ def _criterion(match: Mapping[str, Any]) -> Criterion:
     )
 
 
-def _versions(name: CpeName, exact: str | None, match: Mapping[str, Any]) -> VersionRange:
+def _versions(
+    name: CpeName,
+    exact: str | None,
+    start: str | None,
+    after: str | None,
+    fixed: str | None,
+    last: str | None,
+) -> VersionRange:
     if exact is not None:
         return VersionRange(Scheme.GENERIC, introduced=exact, last_affected=exact)
     if name.version != ANY:
         return VersionRange(Scheme.GENERIC)
-    start, after = _bound(match, "versionStartIncluding"), _bound(match, "versionStartExcluding")
     return VersionRange(
         Scheme.GENERIC,
         introduced=after if start is None else start,
-        fixed=_bound(match, "versionEndExcluding"),
-        last_affected=_bound(match, "versionEndIncluding"),
+        fixed=fixed,
+        last_affected=last,
         introduced_excluded=start is None and after is not None,
     )
+
+
+_BOUNDS = ("versionStartIncluding", "versionStartExcluding", "versionEndExcluding", "versionEndIncluding")
 
 
 def _bound(match: Mapping[str, Any], field: str) -> str | None:
