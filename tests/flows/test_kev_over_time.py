@@ -90,9 +90,13 @@ def test_from_one_catalog_to_the_next(
             " where e.kind = 'became_exploited' order by e.id",
         )[told:]
         assert sorted(events) == [(flaw, 2) for flaw in sorted(group or [always])]
+        ((since,),) = rows(
+            database,
+            "select min(at) from (select at from event where kind = 'became_exploited' order by id offset :told) e",
+            told=told,
+        )
         told += len(events)
         with database.as_organization(organization) as session:
-            since = clock.now() - timedelta(hours=1)
             listed, _ = list_concerning(session, organization, became_exploited_after=since)
         assert [(one.row.name, one.findings, one.assets) for one in listed] == [
             (one.row.name, 2, 2) for one in listed
