@@ -271,10 +271,13 @@ def reconcile_matches(session: Session, *, now: datetime) -> Reconciled:
         "analyze wanted",
     ):
         session.execute(text(step))
-    closed = session.scalar(
-        text(f"with {_CLOSED.format(**_EVENTS_OF_FLAW)} select count(*) from gone"), {"now": now}
-    )
-    session.execute(text(_MOVE))
+    closed = 0
+    # New flaws have no findings yet: nothing to close, nothing to move.
+    if session.scalar(text("select exists (select from held)")):
+        closed = session.scalar(
+            text(f"with {_CLOSED.format(**_EVENTS_OF_FLAW)} select count(*) from gone"), {"now": now}
+        )
+        session.execute(text(_MOVE))
     opened = session.scalar(
         text(f"with {_OPENED.format(decided=decided(), **_EVENTS_OF_FLAW)} select count(*) from made"),
         {"now": now},
