@@ -16,6 +16,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 import orjson
 
+from sentrikat.domain.cpe.name import CpeName
+from sentrikat.domain.cpe.name import parse as parse_name
 from tests.quality.reference import documents, lines, the_file
 from tests.quality.selection import Selection
 
@@ -33,6 +35,7 @@ _ADVISORIES = (
     "redhat/osv_redhat_*.zst",
     "debian/osv_debian_*.zst",
 )
+_CRITERION = re.compile(rb'"criteria": ?"(cpe:2\.3:a:[^"]+)"')
 _UNDATED = "0001-"  # the pack's Go records came without dates, as in their source repository
 
 
@@ -75,6 +78,27 @@ def write_nvd(source: Source, path: Path) -> None:
         for number, record in enumerate(records):
             out.write((b',{"cve":' if number else b'{"cve":') + record + b"}")
         out.write(b"]}")
+
+
+def write_nvd_cpe(source: Source, path: Path) -> None:
+    """Put the products that NVD's criteria name, with what their names are made for, into a page of the dictionary."""
+    criteria = {
+        criterion
+        for line in lines(the_file(source.data, "nvd/cves-2.0.ndjson.zst"))
+        if source.chosen.wants(line)
+        for criterion in _CRITERION.findall(line)
+    }
+    names = {parse_name(one.decode().replace("\\\\", "\\")) for one in criteria}
+    products = sorted({CpeName("a", one.vendor, one.product, "-", target_sw=one.target_sw) for one in names})
+    page = {
+        "resultsPerPage": len(products),
+        "startIndex": 0,
+        "totalResults": len(products),
+        "format": "NVD_CPE",
+        "version": "2.0",
+        "products": [{"cpe": {"deprecated": False, "cpeName": one.format()}} for one in products],
+    }
+    path.write_bytes(orjson.dumps(page))
 
 
 def write_overrides(source: Source, path: Path) -> None:
@@ -238,6 +262,7 @@ def write_wesng(source: Source, path: Path) -> None:
 DOCUMENTS: dict[str, Callable[[Source, Path], None]] = {
     "kev": write_kev,
     "nvd": write_nvd,
+    "nvd_cpe": write_nvd_cpe,
     "overrides": write_overrides,
     "vulnrichment": write_vulnrichment,
     "debian": write_debian,
