@@ -18,6 +18,7 @@ import orjson
 
 from sentrikat.domain.cpe.name import CpeName
 from sentrikat.domain.cpe.name import parse as parse_name
+from sentrikat.domain.errors import InvalidName
 from tests.quality.reference import documents, lines, the_file
 from tests.quality.selection import Selection
 
@@ -35,7 +36,7 @@ _ADVISORIES = (
     "redhat/osv_redhat_*.zst",
     "debian/osv_debian_*.zst",
 )
-_CRITERION = re.compile(rb'"criteria": ?"(cpe:2\.3:a:[^"]+)"')
+_APPLICATION = re.compile(rb'"(cpe:2\.3:a:[^"]+)"')
 _UNDATED = "0001-"  # the pack's Go records came without dates, as in their source repository
 
 
@@ -81,14 +82,23 @@ def write_nvd(source: Source, path: Path) -> None:
 
 
 def write_nvd_cpe(source: Source, path: Path) -> None:
-    """Put the products that NVD's criteria name, with what their names are made for, into a page of the dictionary."""
-    criteria = {
-        criterion
-        for line in lines(the_file(source.data, "nvd/cves-2.0.ndjson.zst"))
+    """Put the products that are named, with what their names are made for, into a page of the dictionary.
+
+    The pack has the dictionary's names in NVD's criteria and in purl2cpe, from which the mirror rebuilds it too.
+    """
+    written = {
+        name
+        for pattern in ("nvd/cves-2.0.ndjson.zst", "cpe/purl2cpe_*.ndjson.zst")
+        for line in lines(the_file(source.data, pattern))
         if source.chosen.wants(line)
-        for criterion in _CRITERION.findall(line)
+        for name in _APPLICATION.findall(line)
     }
-    names = {parse_name(one.decode().replace("\\\\", "\\")) for one in criteria}
+    names = set()
+    for one in written:
+        try:
+            names.add(parse_name(one.decode().replace("\\\\", "\\")))
+        except InvalidName:
+            continue  # a few of purl2cpe's; the feed sets such names aside
     products = sorted({CpeName("a", one.vendor, one.product, "-", target_sw=one.target_sw) for one in names})
     page = {
         "resultsPerPage": len(products),
