@@ -203,6 +203,13 @@ def test_the_strip_says_why_figures_are_qualified(analyst: TestClient) -> None:
     assert '<a href="/unidentified">1 product not judged</a>' in page
 
 
+def test_what_no_source_told_is_unknown_and_not_nothing(analyst: TestClient) -> None:
+    page = analyst.get("/").text
+
+    assert "no feed has told when support ends" in page
+    assert "nothing is known to be past its end" not in page
+
+
 def test_a_person_without_an_organization_sees_their_account_only(
     client: TestClient, database: Database, clock: FrozenClock, estate: Estate
 ) -> None:

@@ -33,7 +33,8 @@ def prediction(record: Mapping[str, Any], resolve: Resolver) -> Prediction:
     repaired = (one for one in record["findings"] if one.get("fixed_version") is not None)
     return Prediction(
         resolve(_names(predicted_ids(record))),
-        unknown=len(record["unknown"]),
+        # The system is no component of the case; that its support ended is said of it all the same.
+        unknown=sum(one["component"].get("type") != "os" for one in record["unknown"]),
         repaired=resolve(_names(predicted_ids({"findings": repaired}))),
     )
 

@@ -125,10 +125,14 @@ class Unsupported:
 
 @dataclass(frozen=True, slots=True)
 class UnsupportedCount:
-    """Assets with something past its end, and those of which it is the operating system; up to COUNT_CAP + 1."""
+    """Assets with something past its end, and those of which it is the operating system; up to COUNT_CAP + 1.
+
+    `known` False: no source of ends was ever loaded, so zero means nothing.
+    """
 
     assets: int
     systems: int
+    known: bool
 
 
 def lifecycle_sentence(support: Support, since: date | None, extended_until: date | None) -> str:
@@ -306,4 +310,5 @@ def count_unsupported(session: Session, organization_id: int, day: date) -> Unsu
     row = session.execute(
         text(_COUNT), {"organization_id": organization_id, "day": day, "cap": COUNT_CAP + 1}
     ).one()
-    return UnsupportedCount(assets=row.assets, systems=row.systems)
+    known = session.scalar(text("select exists (select from release_cycle where valid_to is null)"))
+    return UnsupportedCount(assets=row.assets, systems=row.systems, known=bool(known))

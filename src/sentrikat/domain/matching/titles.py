@@ -91,6 +91,8 @@ def words_of(text: str) -> list[str]:
 def title_words(component: Component) -> list[str]:
     """Give the words of a title that name the product: without version, architecture, language and brackets."""
     cleaned = _NOISE.sub(" ", component.name.lower())
+    if component.kind == "brew":  # formulae kept beside the newest: openssl@3, python@3.11
+        cleaned = cleaned.partition("@")[0] or cleaned
     version = (component.version or "").lower()
     words: list[str] = []
     for word in _SEPARATORS.split(cleaned):
