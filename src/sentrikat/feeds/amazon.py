@@ -123,7 +123,9 @@ def parse(document: Document) -> Iterator[Record | Quarantined]:
 
 def _advisories(document: Document) -> Iterator[Record | Quarantined]:
     with reading(document), unpacked(document) as stream:
+        count = 0
         for update in xml_records(stream, "updates", "update"):
+            count += 1
             if update.get("type") != "security":
                 continue
             yield attempt(
@@ -131,6 +133,8 @@ def _advisories(document: Document) -> Iterator[Record | Quarantined]:
                 lambda update=update: update.findtext("id"),  # type: ignore[misc]
                 lambda update=update: _advisory(update),  # type: ignore[misc]
             )
+        if not count and "/core/" in document.url:  # a topic of the extras may have none yet
+            raise ValueError("it holds no update at all")
 
 
 def _advisory(update: Element) -> Advisory:

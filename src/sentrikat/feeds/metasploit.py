@@ -72,6 +72,9 @@ def _records(document: Document) -> Iterator[Record | Quarantined]:
                 found.setdefault(flaw, []).append(read[1])
         if not count:
             raise ValueError("it holds no module at all")
+        if not found:
+            # Being complete, a list whose references are named otherwise would clear every mark.
+            raise ValueError(f"none of its {count} modules refers to a CVE")
     for flaw, paths in found.items():
         paths.sort()
         yield Enrichment(

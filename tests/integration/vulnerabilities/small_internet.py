@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,11 +21,19 @@ NVD = "nvd.nist.gov/feeds/json/cve/2.0/nvdcve-2.0-"
 
 @dataclass
 class SmallInternet:
-    """What is served, by host and path; a query is not looked at. `asked` is the log: path and status."""
+    """What is served, by host and path; a query is not looked at. `asked` is the log: path and status.
+
+    What goes wrong: `refusing` is the status of the next `refusals` answers, the line breaks in the middle of the
+    document at `cutting`, and every answer takes `latency_seconds`.
+    """
 
     documents: dict[str, bytes]
     url: str = ""
     asked: list[tuple[str, int]] = field(default_factory=list)
+    refusing: int = 503
+    refusals: int = 0
+    cutting: str = ""
+    latency_seconds: float = 0.0
 
     def change(self, place: str, content: bytes) -> None:
         """Publish something new."""
@@ -86,6 +95,11 @@ def serving(documents: dict[str, bytes]) -> Iterator[SmallInternet]:
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             place, _, query = self.path.lstrip("/").partition("?")
+            time.sleep(internet.latency_seconds)
+            if internet.refusals > 0:
+                internet.refusals -= 1
+                self._refuse(place)
+                return
             content = internet.documents.get(place)
             mark = f'"{hashlib.sha256(content or b"").hexdigest()[:16]}"'
             status = 404 if content is None else 304 if self.headers.get("If-None-Match") == mark else 200
@@ -96,7 +110,17 @@ def serving(documents: dict[str, bytes]) -> Iterator[SmallInternet]:
             if content is not None and not query:
                 self.send_header("ETag", mark)
             self.end_headers()
+            if place == internet.cutting:
+                body = body[: len(body) // 2]
+                self.close_connection = True
             self.wfile.write(body)
+
+        def _refuse(self, place: str) -> None:
+            internet.asked.append((place, internet.refusing))
+            self.send_response(internet.refusing)
+            self.send_header("Retry-After", "0")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             """Say nothing: `asked` is the log."""

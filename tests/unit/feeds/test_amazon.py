@@ -243,3 +243,11 @@ def test_a_catalog_without_topics_is_refused() -> None:
 
     with pytest.raises(FeedFormatError):
         list(amazon.fetch(transport, FeedState(), OPTIONS))
+
+
+def test_a_core_without_any_update_is_refused_and_a_topic_may_have_none_yet() -> None:
+    empty = b"<updates></updates>"
+
+    with pytest.raises(FeedFormatError, match="no update at all"):
+        list(amazon.parse(document(empty, f"{amazon.BASE}2/core/abc/repodata/updateinfo.xml")))
+    assert list(amazon.parse(document(empty, f"{amazon.BASE}2/extras/x/repodata/updateinfo.xml"))) == []

@@ -261,3 +261,10 @@ def test_a_bundle_is_read_in_the_same_order() -> None:
     names, _, _ = run(DictTransport(world(), live=False), FeedState())
 
     assert names == [ARCHIVE, "cve-2026-10001.json", "deletions.csv"]
+
+
+def test_a_document_whose_products_are_nowhere_described_is_set_aside() -> None:
+    renamed = SAMPLE.replace(b'"product_tree"', b'"tree"')
+
+    with pytest.raises(FeedFormatError, match="product_tree"):
+        list(redhat.parse(document(tarred({"a.json": renamed}))))

@@ -51,6 +51,8 @@ def advisory(document: Mapping[str, Any], source: str) -> Advisory:
     flaw = flaws[0]
     name = fields.cve(flaw, "cve")
     tracking = fields.child(fields.child(document, "document"), "tracking")
+    if flaw.get("product_status") and not document.get("product_tree"):
+        raise ValueError("it speaks of products and has no product_tree")
     tree = _Tree(fields.child(document, "product_tree"))
     return Advisory(
         source=source,
