@@ -25,10 +25,11 @@ from sentrikat.identity.accounts import FIRST_LOGIN, create_first_administrator
 from sentrikat.identity.organizations import create_organization
 from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database import Database
+from sentrikat.inventory.attributes import change_attributes
 from sentrikat.inventory.host import scan_host
 from sentrikat.inventory.host.report import report_body
 from sentrikat.inventory.receipts import accept
-from sentrikat.reactions import after_merge, run_ingest
+from sentrikat.reactions import after_asset_change, after_merge, run_ingest
 from sentrikat.vulnerabilities.canary import FindingsChange
 from sentrikat.vulnerabilities.merge import Merged
 from sentrikat.vulnerabilities.run import run_feed
@@ -152,14 +153,14 @@ def _take_in(database: Database, organization_id: int, body: bytes, *, exposure:
         receipt_id = receipt.id
     run_ingest(database, receipt_id=receipt_id)
     if exposure is not None:
+        caller = Caller(organization_id, "system", frozenset({Permission.INVENTORY_WRITE}))
         with database.as_system() as session:
-            session.execute(
-                text(
-                    "update asset set exposure = :exposure"
-                    " where id = (select asset_id from receipt where id = :receipt_id)"
-                ),
-                {"exposure": exposure, "receipt_id": receipt_id},
+            asset_id = session.scalar(
+                text("select asset_id from receipt where id = :receipt_id"), {"receipt_id": receipt_id}
             )
+            if asset_id is not None:
+                change_attributes(session, caller, asset_id, exposure=exposure, now=_now())
+                after_asset_change(session, organization_id, asset_id, now=_now())
     return True
 
 

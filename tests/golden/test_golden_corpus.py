@@ -24,6 +24,7 @@ from sentrikat.domain.ranges import VersionRange
 from sentrikat.feeds import debian, nvd, osv
 from sentrikat.feeds.registry import feed
 from sentrikat.feeds.transports.memory import DictTransport
+from sentrikat.findings.reasoning import METHODS
 from sentrikat.findings.scan import Scanner
 from sentrikat.findings.scan_record import scan_record
 from sentrikat.infra.clock import FrozenClock
@@ -167,6 +168,14 @@ def stored(world: Database) -> dict[str, set[str]]:
         for hostname, flaw in rows:
             found[hostname].add(flaw)
     return found
+
+
+def test_every_way_of_identification_has_words(world: Database, stored: dict[str, set[str]]) -> None:
+    assert stored
+    with world.as_system() as session:
+        used = set(session.scalars(text("select distinct method from component_product")))
+
+    assert used - METHODS.keys() == set()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

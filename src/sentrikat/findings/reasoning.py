@@ -20,7 +20,11 @@ from sentrikat.domain.matching.wording import fixed_words, source_name, statemen
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.findings.claims import KnownComponent
 
-_METHODS = {
+METHODS = {
+    "local_correction": "your organization said so",
+    "correction": "a reviewed correction of names says so",
+    "package_index": "a reviewed index of packages names this product",
+    "likeness": "title and publisher resemble this product and no other as much",
     "maker_title": "its title is one its maker's advisories use",
     "release_package": "the package manager names the package and its release",
     "release_source": "the package names the source package it is built from",
@@ -176,7 +180,7 @@ def _sources(claims: Sequence[Claim]) -> str:
 
 
 def _identity_step(component: KnownComponent, identity: Identity) -> Step:
-    reason = _METHODS.get(identity.method, identity.method)
+    reason = METHODS[identity.method]
     sure = "" if identity.confidence >= 0.95 else f" (confidence {identity.confidence:.0%})"
     return Step(
         "Identity",
