@@ -50,13 +50,19 @@ _WORKING_TABLES = (
     "create temporary table touched_score (vulnerability_id bigint) on commit drop",
 )
 
+# In the order of their names, which is the one their index grows in. A new flaw gets its likelihood at once: laying
+# out a first fill of EPSS afterwards would write each of its rows twice.
 _NEW_VULNERABILITIES = """
-insert into vulnerability (name)
-select distinct name from (
-    select name from staged_vulnerability
-    union all select vulnerability from staged_enrichment
-) as named
+insert into vulnerability (name, epss, epss_percentile, epss_model)
+select named.name, (likely.fact->>'probability')::real, (likely.fact->>'percentile')::real,
+    likely.fact->>'model_version'
+from (select name from staged_vulnerability union select vulnerability from staged_enrichment) as named
+left join (
+    select distinct on (vulnerability) vulnerability, fact from staged_enrichment
+    where kind = 'epss' order by vulnerability, fact::text
+) as likely on likely.vulnerability = named.name
 where not exists (select from vulnerability v where v.name = named.name)
+order by named.name
 on conflict (name) do nothing
 """
 

@@ -169,12 +169,16 @@ class Vulnerability(Base):
     """One flaw. Its words and score are the best-placed source's; `summary_source` says whose."""
 
     __tablename__ = "vulnerability"
-    __table_args__ = (Index("ix_vulnerability_published_at", "published_at"),)
+    __table_args__ = (
+        Index("ix_vulnerability_published_at", "published_at"),
+        # Hardly any flaw is another's name, and every changed row would have its place in the index.
+        Index("ix_vulnerability_same_as_id", "same_as_id", postgresql_where=text("same_as_id IS NOT NULL")),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
     # The flaw this id turned out to be another name of; its statements are filed there.
-    same_as_id: Mapped[int | None] = mapped_column(ForeignKey("vulnerability.id"), index=True)
+    same_as_id: Mapped[int | None] = mapped_column(ForeignKey("vulnerability.id"))
     same_as_run_id: Mapped[int | None] = mapped_column(BigInteger)  # the run that filed it there
     title: Mapped[str | None] = mapped_column(Text)
     description: Mapped[str | None] = mapped_column(Text)
