@@ -1,7 +1,7 @@
 """`make bench`: measure the budgets of docs/develop/performance.md, one table.
 
     python -m benchmarks                         a small estate on the shipped snapshot: a few minutes
-    python -m benchmarks --loaded DIR --assets 100000 --components 100000
+    python -m benchmarks --loaded DIR --assets 100000 --components 100000 --findings 10000000
                                                  the full size, on a copy of a loaded data directory: by hand
     python -m benchmarks --nvd FILE              also the full import of an NVD document
     python -m benchmarks --only matching,reports,scans,lists
@@ -38,6 +38,11 @@ def main() -> int:
     parser.add_argument("--assets", type=int, default=2_000)
     parser.add_argument("--components", type=int, default=20_000)
     parser.add_argument("--packages", type=int, default=300, help="on each asset")
+    parser.add_argument(
+        "--findings",
+        type=int,
+        help="open about so many: matches of a drawn part of the components are kept, indexes built afterwards",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--loaded", type=Path, help="a loaded data directory, not running; a copy is used")
     parser.add_argument("--nvd", type=Path, help="a document of all NVD records to import")
@@ -81,7 +86,9 @@ def _run(options: argparse.Namespace, wanted: frozenset[str], work: Path) -> lis
             )
             if "matching" in wanted:
                 _tell(rows, matching.full_match(database))
-                _tell(rows, matching.findings_of_everything(database))
+                if options.findings is not None:
+                    matching.thin_out(database, options.seed, options.findings)
+                _tell(rows, matching.findings_of_everything(database, bulk=options.findings is not None))
                 _tell(rows, matching.delta(database, estate, options.seed))
             if "reports" in wanted:
                 _tell(rows, reports.agent_reports(database, estate, options.seed, 60))
