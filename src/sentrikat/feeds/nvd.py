@@ -36,6 +36,7 @@ from sentrikat.feeds.adapter import (
     reading,
     unfamiliar,
 )
+from sentrikat.feeds.formats.nvd_pages import changed_pages, count_of, head_of
 from sentrikat.feeds.formats.scores import provider_named, score_of_vector
 from sentrikat.feeds.unpacking import unpacked_json
 
@@ -52,8 +53,8 @@ COMPLETE = False  # a rejected record stays and says so
 FIRST_YEAR = 2002  # its file also holds the years before
 MODIFIED = FILES + "nvdcve-2.0-modified.json.gz"
 MODIFIED_REACH = timedelta(days=7)  # the file covers eight days; one is left for its own age
-WIDEST_WINDOW = timedelta(days=119)  # NVD refuses more than 120 days between the two dates
 PAGE = 2_000  # NVD's largest
+_LIST = "vulnerabilities"
 
 _METRICS = ("cvssMetricV40", "cvssMetricV31", "cvssMetricV30", "cvssMetricV2")
 
@@ -74,7 +75,8 @@ def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iter
         if document := transport.get(MODIFIED, state.of(MODIFIED)):
             yield document.remembering(last_modified=max(_made_at(document), since).isoformat())
         return
-    yield from _windows(transport, since, options)
+    for page, _ in changed_pages(transport, API, since, options, size=PAGE, kind=_LIST):
+        yield page
 
 
 def _yearly(transport: Transport, state: FeedState, options: FetchOptions) -> Iterator[Document]:
@@ -102,65 +104,9 @@ def _yearly(transport: Transport, state: FeedState, options: FetchOptions) -> It
         yield last.remembering(last_modified=min(times).isoformat())
 
 
-def _windows(transport: Transport, since: datetime, options: FetchOptions) -> Iterator[Document]:
-    """Yield every page of every window between `since` and now."""
-    headers = {"apiKey": options.nvd_api_key} if options.nvd_api_key else None
-    start = since
-    while start < options.now:
-        end = min(start + WIDEST_WINDOW, options.now)
-        index, total = 0, 1
-        while index < total:
-            options.pace()
-            page = transport.get(
-                API,
-                params={
-                    "lastModStartDate": _api_time(start),
-                    "lastModEndDate": _api_time(end),
-                    "resultsPerPage": str(PAGE),
-                    "startIndex": str(index),
-                },
-                headers=headers,
-            )
-            if page is None:
-                return  # nothing was promised to be unchanged, so this transport cannot answer
-            with reading(page):
-                total = _count(_head(page), "totalResults")
-            index += PAGE
-            # The cursor moves once a window is complete, not in the middle of its pages.
-            yield page.remembering(last_modified=end.isoformat()) if index >= total else page
-        start = end
-
-
-def _api_time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
 def _made_at(document: Document) -> datetime:
     with reading(document):
-        return fields.instant(fields.text(_head(document), "timestamp"))
-
-
-def _head(document: Document) -> dict[str, Any]:
-    """Read the fields that stand before the first list: counts and the time of making."""
-    head: dict[str, Any] = {}
-    with unpacked_json(document) as stream:
-        key = ""
-        for prefix, event, value in ijson.parse(stream, use_float=True):
-            if event == "map_key" and prefix == "":
-                key = value
-            elif event in ("string", "number"):
-                head[key] = value
-            elif event == "start_array":
-                head[key] = []
-                return head
-    raise ValueError("it has no list of vulnerabilities")
-
-
-def _count(head: Mapping[str, Any], name: str) -> int:
-    value = head.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{name} is not a count")
-    return value
+        return fields.instant(fields.text(head_of(document, _LIST), "timestamp"))
 
 
 def parse(document: Document) -> Iterator[Record | Quarantined]:
@@ -173,10 +119,10 @@ def parse(document: Document) -> Iterator[Record | Quarantined]:
 
 def _advisories(document: Document) -> Iterator[Record | Quarantined]:
     with reading(document):
-        head = _head(document)
-        if "vulnerabilities" not in head:
-            raise KeyError("vulnerabilities")
-        announced, count = _count(head, "resultsPerPage"), 0
+        head = head_of(document, _LIST)
+        if _LIST not in head:
+            raise KeyError(_LIST)
+        announced, count = count_of(head, "resultsPerPage"), 0
         with unpacked_json(document) as stream:
             for item in ijson.items(stream, "vulnerabilities.item", use_float=True):
                 count += 1
@@ -186,7 +132,7 @@ def _advisories(document: Document) -> Iterator[Record | Quarantined]:
                     lambda item=item: _advisory(fields.mapping(fields.mapping(item)["cve"], "cve")),  # type: ignore[misc]
                 )
         # The last page of a query holds fewer than it could; a yearly file announces what it has.
-        if count < min(announced, _count(head, "totalResults") - head.get("startIndex", 0)):
+        if count < min(announced, count_of(head, "totalResults") - head.get("startIndex", 0)):
             raise ValueError(f"it announces {announced} records and holds {count}")
 
 

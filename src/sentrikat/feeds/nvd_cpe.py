@@ -36,6 +36,7 @@ from sentrikat.feeds.adapter import (
     mostly_good,
     reading,
 )
+from sentrikat.feeds.formats.nvd_pages import changed_pages
 from sentrikat.feeds.unpacking import json_streams
 
 NAME = "nvd_cpe"
@@ -90,55 +91,11 @@ def _made_at(meta: Document) -> datetime:
 
 
 def _changed(transport: Transport, since: datetime, options: FetchOptions) -> Iterator[Document]:
-    """Yield every page of the names modified since; within 120 days one window is enough."""
-    headers = {"apiKey": options.nvd_api_key} if options.nvd_api_key else None
-    index, total = 0, 1
-    while index < total:
-        options.pace()
-        page = transport.get(
-            API,
-            params={
-                "lastModStartDate": _api_time(since),
-                "lastModEndDate": _api_time(options.now),
-                "resultsPerPage": str(PAGE),
-                "startIndex": str(index),
-            },
-            headers=headers,
-        )
-        if page is None:
-            return
-        with reading(page), page.open() as stream:
-            total = _count(_head(stream), "totalResults")
+    """Yield every page of the names modified since; none where nothing changed."""
+    for page, total in changed_pages(transport, API, since, options, size=PAGE, kind="products"):
         if total == 0:
-            return  # nothing changed: an unchanged feed
-        index += PAGE
-        # The cursor moves once the window is complete, not in the middle of its pages.
-        yield page.remembering(last_modified=options.now.isoformat()) if index >= total else page
-
-
-def _api_time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def _head(stream: Any) -> dict[str, Any]:
-    """Read the fields that stand before the list of names."""
-    head: dict[str, Any] = {}
-    key = ""
-    for prefix, event, value in ijson.parse(stream, use_float=True):
-        if event == "map_key" and prefix == "":
-            key = value
-        elif event in ("string", "number"):
-            head[key] = value
-        elif event == "start_array":
-            return head
-    raise ValueError("it has no list of products")
-
-
-def _count(head: Mapping[str, Any], name: str) -> int:
-    value = head.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{name} is not a count")
-    return value
+            return
+        yield page
 
 
 def parse(document: Document) -> Iterator[Record | Quarantined]:
