@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,9 +36,7 @@ from sentrikat.infra.clock import Clock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.inventory.ingest import IngestResult, ingest
 from sentrikat.inventory.receipts import accept
-from sentrikat.reactions import after_ingest, after_merge
-from sentrikat.vulnerabilities.canary import FindingsChange
-from sentrikat.vulnerabilities.merge import Merged
+from sentrikat.reactions import after_ingest, following
 from sentrikat.vulnerabilities.run import run_feed
 from sentrikat.vulnerabilities.run_record import RunReport
 
@@ -177,15 +175,6 @@ def publish(
     """Run a feed that says this, and let findings follow."""
     feed = feed_saying(source, records, complete=complete, cut=cut)
     return run_feed(database, feed, DictTransport({}), clock, after=following(clock))
-
-
-def following(clock: Clock) -> Callable[[Session, Merged], FindingsChange]:
-    """What the worker does after a feed was merged."""
-
-    def after(session: Session, merged: Merged) -> FindingsChange:
-        return after_merge(session, merged, now=clock.now())
-
-    return after
 
 
 # -- hosts that run something ------------------------------------------------------------

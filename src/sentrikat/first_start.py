@@ -12,7 +12,6 @@ from datetime import datetime
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
 from sentrikat.demo import demo_reports
 from sentrikat.domain.permissions import Caller, Permission
@@ -29,9 +28,7 @@ from sentrikat.inventory.attributes import change_attributes
 from sentrikat.inventory.host import scan_host
 from sentrikat.inventory.host.report import report_body
 from sentrikat.inventory.receipts import accept
-from sentrikat.reactions import after_asset_change, after_merge, run_ingest
-from sentrikat.vulnerabilities.canary import FindingsChange
-from sentrikat.vulnerabilities.merge import Merged
+from sentrikat.reactions import after_asset_change, following, run_ingest
 from sentrikat.vulnerabilities.run import run_feed
 
 # The command line acts for the installation itself.
@@ -95,9 +92,6 @@ def _snapshot(database: Database, console: Console) -> None:
             f"Loading the shipped snapshot of the feeds, made on {reader.manifest.made_at:%d %B %Y}."
         )
 
-        def after(session: Session, merged: Merged) -> FindingsChange:
-            return after_merge(session, merged, now=clock.now())
-
         columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console) as bar:
             feeds = bar.add_task("feeds", total=len(chosen))
@@ -109,7 +103,7 @@ def _snapshot(database: Database, console: Console) -> None:
                     BundleTransport(reader, one.name),
                     clock,
                     transport_kind="bundle",
-                    after=after,
+                    after=following(clock),
                     progress=lambda count, task=records: bar.advance(task, count),  # type: ignore[misc]
                 )
                 bar.update(records, total=report.records or 1, completed=report.records or 1)

@@ -14,7 +14,7 @@ call a function of this page, inside the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -38,7 +38,7 @@ from sentrikat.findings.possible import refresh_all, refresh_changed, refresh_co
 from sentrikat.findings.prioritize import prioritize_all, prioritize_assets, prioritize_flaws
 from sentrikat.findings.reconcile import Reconciled, reconcile_asset, reconcile_matches
 from sentrikat.findings.reopen import reopen_findings
-from sentrikat.infra.clock import SystemClock
+from sentrikat.infra.clock import Clock, SystemClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.jobs import Job, Periodic
 from sentrikat.infra.settings import load
@@ -92,6 +92,15 @@ def after_merge(session: Session, merged: Merged, *, now: datetime) -> FindingsC
     if merged.changed_statements or merged.changed_enrichments:
         refresh_changed(session, now=now)
     return change
+
+
+def following(clock: Clock) -> Callable[[Session, Merged], FindingsChange]:
+    """Give `after_merge` as the step that runs of feeds, approvals and rollbacks end with."""
+
+    def after(session: Session, merged: Merged) -> FindingsChange:
+        return after_merge(session, merged, now=clock.now())
+
+    return after
 
 
 def _identify_again(session: Session) -> list[int]:
@@ -231,10 +240,7 @@ def run_refresh(database: Database, *, name: str) -> None:
         ):
             return  # waits until somebody releases it, and is shown as that
 
-    def after(session: Session, merged: Merged) -> FindingsChange:
-        return after_merge(session, merged, now=clock.now())
-
-    refresh(database, settings, clock, feed(name), after=after)
+    refresh(database, settings, clock, feed(name), after=following(clock))
 
 
 def run_approval(database: Database, *, name: str, run_id: int) -> None:
@@ -245,24 +251,18 @@ def run_approval(database: Database, *, name: str, run_id: int) -> None:
     if held is None or held.run_id != run_id or held.decision is None:
         return  # decided otherwise, or a newer run has taken its place
 
-    def after(session: Session, merged: Merged) -> FindingsChange:
-        return after_merge(session, merged, now=clock.now())
-
-    approve(database, settings, clock, feed(name), accepted_by=held.decided_by or "", after=after)
+    approve(database, settings, clock, feed(name), accepted_by=held.decided_by or "", after=following(clock))
 
 
 def run_rollback(database: Database, *, name: str, to: int, actor: str, address: str | None) -> None:
     """Roll a feed back for somebody who was asked for their permission at the door."""
     clock = SystemClock()
 
-    def after(session: Session, merged: Merged) -> FindingsChange:
-        return after_merge(session, merged, now=clock.now())
-
     caller = Caller(0, actor, frozenset({Permission.INSTALLATION_MANAGE}), address)
     with database.as_system() as session:
         done = session.scalar(text("select rolled_back_to from feed where name = :name"), {"name": name})
     if done != to:  # run twice, it does nothing the second time
-        roll_back(database, name, clock, caller, to=to, after=after)
+        roll_back(database, name, clock, caller, to=to, after=following(clock))
 
 
 JOBS: list[Job] = [

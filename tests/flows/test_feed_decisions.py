@@ -15,9 +15,9 @@ from sentrikat.feeds.registry import feed
 from sentrikat.feeds.transports.memory import DictTransport
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
-from sentrikat.reactions import run_approval, run_rollback
+from sentrikat.reactions import following, run_approval, run_rollback
 from sentrikat.vulnerabilities.run import run_feed
-from tests.builders import advisory, following, publish, rows, statement
+from tests.builders import advisory, publish, rows, statement
 from tests.flows.estate import Estate, session_of
 
 # The furnished database is shared by the tests, so each holds a run of a feed of its own.

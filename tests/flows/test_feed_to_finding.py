@@ -19,8 +19,9 @@ from sentrikat.findings.scan_record import scan_record
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.inventory.readers import read
+from sentrikat.reactions import following
 from sentrikat.vulnerabilities.run import run_feed
-from tests.builders import DEBIAN_12, deb, following, new_organization, open_flaws, report, rows
+from tests.builders import DEBIAN_12, deb, new_organization, open_flaws, report, rows
 from tests.conftest import database
 
 __all__ = ["database"]  # fixture: an empty one

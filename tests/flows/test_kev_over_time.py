@@ -18,8 +18,9 @@ from sentrikat.feeds.transports.http import HttpTransport
 from sentrikat.findings.by_vulnerability import list_concerning
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
+from sentrikat.reactions import following
 from sentrikat.vulnerabilities.run import run_feed
-from tests.builders import advisory, deb, following, new_organization, publish, report, rows, score, statement
+from tests.builders import advisory, deb, new_organization, publish, report, rows, score, statement
 from tests.conftest import database
 from tests.integration.feeds.conftest import Mirror, mirror, running_mirror
 

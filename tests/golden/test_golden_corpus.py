@@ -30,8 +30,9 @@ from sentrikat.findings.scan_record import scan_record
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.inventory.readers.agent_report import read
+from sentrikat.reactions import following
 from sentrikat.vulnerabilities.run import run_feed
-from tests.builders import NOON, advisory, following, new_organization, publish, report
+from tests.builders import NOON, advisory, new_organization, publish, report
 from tests.golden.corpus import Case, Line, debian_document, nvd_document, osv_archives, read_cases
 from tests.postgres import SharedServer
 

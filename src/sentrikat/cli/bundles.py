@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from sentrikat.cli.feeds import app, follow, progress_of, tell
+from sentrikat.cli.feeds import app, progress_of, tell
 from sentrikat.domain.errors import Conflict, InvalidInput
 from sentrikat.domain.permissions import COMMAND_LINE, Caller
 from sentrikat.feeds.adapter import Document, Feed
@@ -24,6 +24,7 @@ from sentrikat.infra.clock import Clock, SystemClock
 from sentrikat.infra.database.reach import open_database
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.settings import Settings, load
+from sentrikat.reactions import following
 from sentrikat.vulnerabilities import bundle_export, bundle_import, bundle_trust
 from sentrikat.vulnerabilities.bundle_import import Offer
 from sentrikat.vulnerabilities.sources import limits_of
@@ -249,7 +250,7 @@ def _take_in(database: Database, caller: Caller, offer: Offer, clock: Clock) -> 
             yield tick
 
     reports = bundle_import.take_in(
-        database, caller, offer, clock, each=each, after=follow(clock), limits=limits_of(load())
+        database, caller, offer, clock, each=each, after=following(clock), limits=limits_of(load())
     )
     failed = False
     for report in reports:

@@ -12,8 +12,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from sqlalchemy import text
-from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import Conflict, InvalidInput
 from sentrikat.domain.permissions import COMMAND_LINE
@@ -26,12 +24,10 @@ from sentrikat.infra.clock import Clock, SystemClock
 from sentrikat.infra.database.reach import open_database
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.settings import load
-from sentrikat.reactions import after_merge
-from sentrikat.vulnerabilities.canary import FindingsChange
+from sentrikat.reactions import following
 from sentrikat.vulnerabilities.candidates import decide_approval, reject_candidate
 from sentrikat.vulnerabilities.coverage import WINDOW, coverage_of_new_flaws
 from sentrikat.vulnerabilities.freshness import feed_statuses
-from sentrikat.vulnerabilities.merge import Merged
 from sentrikat.vulnerabilities.rollback import release, roll_back
 from sentrikat.vulnerabilities.run import run_feed
 from sentrikat.vulnerabilities.run_record import RunReport
@@ -46,15 +42,6 @@ def add_to(parent: typer.Typer) -> None:
     """Register the commands, those about bundles too, which use this module."""
     import_module("sentrikat.cli.bundles")
     parent.add_typer(app, name="feeds")
-
-
-def follow(clock: Clock) -> Callable[[Session, Merged], FindingsChange]:
-    """Give the step that lets findings follow a feed, for `run_feed`."""
-
-    def after(session: Session, merged: Merged) -> FindingsChange:
-        return after_merge(session, merged, now=clock.now())
-
-    return after
 
 
 @app.command("list")
@@ -139,7 +126,7 @@ def approve_feed(
                 clock,
                 one,
                 accepted_by=COMMAND_LINE.actor,
-                after=follow(clock),
+                after=following(clock),
                 progress=tick,
             )
     if tell(report):
@@ -170,7 +157,7 @@ def roll_back_feed(
     """Undo the last run of a feed, or all after one; the feed then waits until it is released."""
     clock, one = SystemClock(), feed(name)
     with open_database(load(), application_name="sentrikat feeds") as database:
-        report = roll_back(database, one.name, clock, COMMAND_LINE, to=to, after=follow(clock))
+        report = roll_back(database, one.name, clock, COMMAND_LINE, to=to, after=following(clock))
     if report.effect is not None:
         print(f"{name}: rolled back; {report.effect.words()}")
     print(f"  It is not updated until you run: sentrikat feeds release {name}")
@@ -215,7 +202,7 @@ def refresh_feeds(
                     settings,
                     clock,
                     one,
-                    after=follow(clock),
+                    after=following(clock),
                     progress=tick,
                     accepted_by=COMMAND_LINE.actor if accept else None,
                 )
@@ -272,7 +259,7 @@ def _import_one(database: Database, one: Feed, transport: Transport, clock: Cloc
             transport,
             clock,
             transport_kind=kind,
-            after=follow(clock),
+            after=following(clock),
             progress=tick,
             limits=limits_of(load()),
         )
@@ -309,8 +296,3 @@ def tell(report: RunReport) -> bool:
         f" {merged.withdrawn:,} withdrawn, {report.quarantined:,} set aside"
     )
     return False
-
-
-def count_records(session: Session) -> int:
-    """Give how many records are held; 0 means nothing was ever loaded."""
-    return session.scalar(text("select coalesce(sum(record_count), 0) from feed")) or 0

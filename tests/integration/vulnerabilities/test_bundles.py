@@ -30,12 +30,13 @@ from sentrikat.feeds.registry import feed
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.settings import Settings
+from sentrikat.reactions import following
 from sentrikat.vulnerabilities.bundle_export import export_bundle, keyring_of
 from sentrikat.vulnerabilities.bundle_import import offered, reject, stage, staged_file, take_in, waiting
 from sentrikat.vulnerabilities.bundle_trust import distrust, pin, trusted_roots
 from sentrikat.vulnerabilities.run_record import RunReport
 from sentrikat.vulnerabilities.sources import refresh
-from tests.builders import following, rows
+from tests.builders import rows
 from tests.integration.vulnerabilities.small_internet import (
     NVD,
     SmallInternet,

@@ -15,6 +15,7 @@ from sentrikat.feeds.adapter import Feed, Quarantined
 from sentrikat.feeds.transports.memory import DictTransport
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
+from sentrikat.reactions import following
 from sentrikat.vulnerabilities.canary import Limits
 from sentrikat.vulnerabilities.candidates import (
     approved_feed,
@@ -30,7 +31,6 @@ from tests.builders import (
     deb,
     exploited,
     feed_saying,
-    following,
     likely,
     new_organization,
     open_findings,

@@ -12,9 +12,10 @@ from sentrikat.feeds.registry import feed
 from sentrikat.feeds.transports.memory import DictTransport
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
+from sentrikat.reactions import following
 from sentrikat.vulnerabilities.run import run_feed
 from sentrikat.vulnerabilities.run_record import RunReport
-from tests.builders import following, new_organization, report, rows
+from tests.builders import new_organization, report, rows
 from tests.integration.feeds.conftest import Mirror
 from tests.integration.vulnerabilities.test_run_against_upstream_trouble import run
 from tests.unit.feeds.samples import SAMPLES

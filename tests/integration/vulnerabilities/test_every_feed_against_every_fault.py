@@ -22,9 +22,10 @@ from sentrikat.feeds.registry import FEEDS, feed
 from sentrikat.feeds.transports.http import HttpTransport
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
+from sentrikat.reactions import following
 from sentrikat.vulnerabilities.run import run_feed
 from sentrikat.vulnerabilities.run_record import RunReport
-from tests.builders import advisory, deb, following, new_organization, publish, report, rows, statement
+from tests.builders import advisory, deb, new_organization, publish, report, rows, statement
 from tests.integration.vulnerabilities.every_source import OLD_KEV, SCORES, Source, packed, sources
 from tests.integration.vulnerabilities.small_internet import SmallInternet, serving
 from tests.integration.vulnerabilities.test_run_against_upstream_trouble import held

@@ -16,6 +16,7 @@ from sentrikat.feeds.adapter import FeedState, FetchOptions, Transport, Validato
 from sentrikat.feeds.transports.memory import DictTransport
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
+from sentrikat.reactions import following
 from sentrikat.vulnerabilities.freshness import feed_statuses
 from sentrikat.vulnerabilities.rollback import release, roll_back
 from sentrikat.vulnerabilities.run import run_feed
@@ -26,7 +27,6 @@ from tests.builders import (
     deb,
     exploited,
     feed_saying,
-    following,
     likely,
     new_organization,
     open_findings,

@@ -17,6 +17,7 @@ from sentrikat.feeds.transports.http import HttpTransport
 from sentrikat.feeds.transports.memory import DictTransport
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
+from sentrikat.reactions import following
 from sentrikat.vulnerabilities.freshness import feed_statuses
 from sentrikat.vulnerabilities.run import run_feed
 from sentrikat.vulnerabilities.run_record import RunReport
@@ -24,7 +25,6 @@ from tests.builders import (
     advisory,
     deb,
     exploited,
-    following,
     new_organization,
     publish,
     report,

@@ -27,7 +27,7 @@ from sentrikat.feeds.transports.memory import DictTransport, document
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.engine import conninfo
 from sentrikat.infra.database.sessions import Database
-from sentrikat.reactions import after_merge
+from sentrikat.reactions import after_merge, following
 from sentrikat.vulnerabilities.merge import Merged
 from sentrikat.vulnerabilities.run import run_feed
 from tests.builders import (
@@ -35,7 +35,6 @@ from tests.builders import (
     advisory,
     deb,
     feed_saying,
-    following,
     new_organization,
     open_findings,
     publish,
