@@ -11,10 +11,12 @@ from sqlalchemy import text
 
 from sentrikat.api.problems import Problem
 from sentrikat.app import create_app
+from sentrikat.feeds.snapshot import FEEDS as SNAPSHOT_FEEDS
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.settings import Settings
 from sentrikat.web.headers import HEADERS
+from tests.builders import NOON, WINDOWS, report
 from tests.flows.estate import PASSWORD, Estate, session_of
 
 
@@ -257,6 +259,32 @@ def test_nobody_may_look_at_an_organization_they_are_no_member_of(
     assert analyst.post("/organization", data=data).status_code == 404
 
 
+def test_a_first_page_says_that_feeds_are_loading_only_while_shipped_ones_are(
+    client: TestClient, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "theirs"))
+    retire = "update asset set retired_at = :at where organization_id = :o"
+    pages = []
+    with database.as_system() as session:
+        session.execute(text(retire), {"o": estate.other, "at": clock.now()})
+        session.commit()
+        pages.append(client.get("/").text)
+        made = session.scalars(
+            text(
+                "insert into feed (name, last_attempt_at, last_success_at) select unnest(cast(:names as text[])), :now,"
+                " :now on conflict (name) do nothing returning name"
+            ),
+            {"names": sorted(SNAPSHOT_FEEDS), "now": clock.now()},
+        ).all()
+        session.commit()
+        pages.append(client.get("/").text)
+        session.execute(text("delete from feed where name = any(:names)"), {"names": list(made)})
+        session.execute(text(retire), {"o": estate.other, "at": None})
+
+    assert made
+    assert ["The first start loads the feeds" in page for page in pages] == [True, False]
+
+
 def test_a_first_page_without_assets_says_what_to_do(
     client: TestClient, database: Database, clock: FrozenClock, estate: Estate
 ) -> None:
@@ -273,3 +301,20 @@ def test_a_first_page_without_assets_says_what_to_do(
 
     assert "Nothing reports yet" in page
     assert "/api/v1/agent/reports" in page
+
+
+def test_a_list_of_software_not_judged_that_is_cut_says_more_than(
+    analyst: TestClient, database: Database, estate: Estate
+) -> None:
+    many = [{"type": "windows", "name": f"Unheard Of {number}", "version": "1"} for number in range(1001)]
+    found = report(database, FrozenClock(NOON), estate.acme, "full-of-it", many, os=WINDOWS)
+    page = analyst.get("/unidentified").text
+    with database.as_system() as session:
+        session.execute(
+            text("update install set removed_at = now() where asset_id = :asset"), {"asset": found.asset_id}
+        )
+        session.execute(
+            text("update asset set retired_at = now() where id = :asset"), {"asset": found.asset_id}
+        )
+
+    assert "<strong>More than 1,000</strong> products on your assets could not be judged" in page

@@ -11,11 +11,12 @@ from sentrikat.domain.errors import InvalidInput
 from sentrikat.domain.lifecycle import Support
 from sentrikat.domain.matching.correction import CORRECTABLE
 from sentrikat.domain.permissions import Permission
-from sentrikat.findings.queries import COUNT_CAP, FindingFilters, list_findings
+from sentrikat.findings.queries import FindingFilters, list_findings
 from sentrikat.findings.queue import QUEUE_CAP, count_possible
 from sentrikat.identity.access import Visit
 from sentrikat.inventory.access import access_asset
 from sentrikat.inventory.attributes import CRITICALITIES, EXPOSURES, change_attributes
+from sentrikat.inventory.coverage import COUNT_CAP as NOT_JUDGED_CAP
 from sentrikat.inventory.coverage import SILENT_AFTER, coverage, list_silent, list_unidentified
 from sentrikat.inventory.lifecycle import unsupported_on, unsupported_systems
 from sentrikat.inventory.queries import (
@@ -224,7 +225,7 @@ def unidentified(
         doubts=doubts_of(session, visit, now),
         rows=rows,
         total=coverage(session, organization_id, now).unidentified,
-        cap=COUNT_CAP,
+        cap=NOT_JUDGED_CAP,
         next_cursor=cursors.write(following),
         after=after,
     )

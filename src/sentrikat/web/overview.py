@@ -8,8 +8,10 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.orm import Session
 
 from sentrikat.domain.permissions import Permission
+from sentrikat.feeds.snapshot import FEEDS as SNAPSHOT_FEEDS
 from sentrikat.findings.overview import overview
 from sentrikat.findings.queries import COUNT_CAP
 from sentrikat.findings.queue import QUEUE_CAP, count_possible
@@ -47,7 +49,7 @@ def show(request: Request, visit: Reader, session: TenantSession, now: Now) -> R
         since=since,
         since_visit=visit.session.previous_visit_at is not None,
         cap=COUNT_CAP,
-        loading=any(status.state == "never loaded" for status in feed_statuses(session, now)),
+        loading=not figures.assets and _is_filling(session, now),
         address=str(request.base_url).rstrip("/"),
     )
 
@@ -68,6 +70,15 @@ def search(visit: Reader, session: TenantSession, q: Annotated[str, Query(max_le
     plain = words.replace('"', "")
     query = words if ":" in words else f'software:"{plain}"'
     return see_other(f"/findings?q={quote(query, safe='')}")
+
+
+def _is_filling(session: Session, now: datetime) -> bool:
+    """Say whether feeds that came with this release are still to be loaded, as the first start does."""
+    return any(
+        status.state == "never loaded"
+        for status in feed_statuses(session, now)
+        if status.name in SNAPSHOT_FEEDS
+    )
 
 
 def _last_visit(visit: Visit, now: datetime) -> datetime:

@@ -11,7 +11,7 @@ from sentrikat.domain.advisory import Advisory
 from sentrikat.feeds import registry
 from sentrikat.feeds.adapter import FeedState, FetchOptions, Quarantined
 from sentrikat.feeds.bundle.reader import BundleReader
-from sentrikat.feeds.snapshot import PATH
+from sentrikat.feeds.snapshot import FEEDS, PATH
 from sentrikat.feeds.transports.bundle import BundleTransport
 
 OPTIONS = FetchOptions(now=datetime(2026, 12, 1, tzinfo=UTC))
@@ -36,6 +36,7 @@ def test_it_holds_only_what_may_be_shipped(snapshot: BundleReader) -> None:
     documents = snapshot.manifest.documents
 
     assert {one.feed for one in documents} == {"kev", "nvd", "vulnrichment", "overrides", "debian", "osv"}
+    assert {one.feed for one in documents} == FEEDS
     assert {one.url.split("/")[-2] for one in documents if one.feed == "osv"} == SHIPPED
 
 
