@@ -8,9 +8,15 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --no-input
 ARGS ?=
 
 # What some tests drive beside us: a program (or library) to look for, and the Debian package that brings it.
-# Chromium shows the pages; the others judge our version orders by their own.
+# Chromium shows the pages; package managers judge our version orders by their own; directories (OpenLDAP, Samba),
+# an identity provider (SimpleSAMLphp), a log server and a reverse proxy are what people connect us with.
+# A path stands for a package without a program.
 PEERS := chromium:chromium dpkg:dpkg librpm.so:librpm9 libalpm.so:libalpm13 node:nodejs npm:npm \
-    java:default-jre-headless mvn:maven go:golang-go apt-get:python3-apt
+    java:default-jre-headless mvn:maven go:golang-go apt-get:python3-apt \
+    slapd:slapd ldapadd:ldap-utils samba-tool:samba-ad-dc /usr/share/samba/setup/ad-schema:samba-ad-provision \
+    winbindd:winbind /usr/share/simplesamlphp/www/index.php:simplesamlphp /usr/share/doc/php-xml:php-xml \
+    /usr/share/doc/php-mbstring:php-mbstring /usr/share/doc/php-sqlite3:php-sqlite3 php:php-cli \
+    rsyslogd:rsyslog /usr/share/doc/rsyslog-gnutls:rsyslog-gnutls nginx:nginx-light
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fmt bench quality peers lock clean
@@ -43,8 +49,9 @@ quality: $(VENV)/.dev ## score matching against the labeled evaluation set
 	@$(PYTHON) -m tests.quality $(ARGS)
 
 peers: ## install the programs that tests compare us with (Debian, as root)
-	@missing=""; for p in $(PEERS); do what=$${p%%:*}; package=$${p##*:}; \
+	@PATH="$$PATH:/usr/sbin:/sbin"; missing=""; for p in $(PEERS); do what=$${p%%:*}; package=$${p##*:}; \
 	    case $$what in \
+	        /*) [ -e "$$what" ] || missing="$$missing $$package";; \
 	        *.so) /sbin/ldconfig -p | grep -q "$$what" || missing="$$missing $$package";; \
 	        apt-get) /usr/bin/python3 -c 'import apt_pkg' 2>/dev/null || missing="$$missing $$package";; \
 	        *) command -v $$what >/dev/null || missing="$$missing $$package";; \
