@@ -108,6 +108,13 @@ class Settings(BaseSettings):
         description="Shortest password a local account may have.",
     )
 
+    encryption_keys: SecretStr | None = Field(
+        default=None,
+        description="Fernet keys for secrets in the database, the newest first, separated by commas; every "
+        "process of the installation needs the same. Unset: encryption.keys in the data directory, made at "
+        "the first need.",
+    )
+
     # Worker
     worker_concurrency: int = Field(
         default=2,  # jobs wait for PostgreSQL most of the time; the machine counted on has 2 cores
@@ -234,7 +241,9 @@ class Settings(BaseSettings):
         del settings_cls, dotenv_settings, file_secret_settings
         return init_settings, env_settings
 
-    @field_validator("database_url", "public_url", "feed_base_url", "proxy", "ca_file", mode="before")
+    @field_validator(
+        "database_url", "public_url", "feed_base_url", "proxy", "ca_file", "encryption_keys", mode="before"
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         """Compose files pass `NAME=` for "not set"."""

@@ -1,0 +1,115 @@
+"""Secrets that must be read again (a directory's password, a TOTP seed): encrypted with keys kept elsewhere.
+
+    vault = open_vault(settings)
+    row.secret = vault.encrypt("s3cret", purpose="identity_provider.secret")
+    vault.decrypt(row.secret, purpose="identity_provider.secret")
+
+Fernet (AES-128-CBC with HMAC-SHA-256) from the cryptography package. The first key encrypts, every key
+decrypts, so keys can be exchanged while the server runs. A column that holds such a value says so:
+`mapped_column(LargeBinary, info={ENCRYPTED: "identity_provider.secret"})`; key rotation finds them by it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from sentrikat.domain.errors import InvalidInput, SentriKatError
+from sentrikat.infra.settings import Settings
+
+ENCRYPTED = "encrypted"  # key of a column's `info`; its value is the purpose
+KEY_FILE = "encryption.keys"  # in the data directory, one key a line, the newest first
+_OWNER_ONLY = 0o600
+
+
+class SecretUnreadable(SentriKatError):
+    """A stored secret was encrypted with a key that is not here, for another purpose, or was altered."""
+
+    code = "secret_unreadable"
+
+
+class Vault:
+    """Encrypts and decrypts. Keys never leave it."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError as error:
+            # The key itself must not be repeated in an error that is logged.
+            raise InvalidInput(
+                f"The secrets were not opened: of {len(keys)} encryption keys, one is not a Fernet key or none is given.",
+                hint="A key is 32 random bytes in URL-safe base64, 44 characters. Make one with: sentrikat keys new",
+                code="encryption_key",
+            ) from error
+
+    def __repr__(self) -> str:
+        return "Vault(…)"
+
+    def encrypt(self, secret: str, *, purpose: str) -> bytes:
+        """Encrypt a secret. The purpose is sealed with it: a value copied into another column is refused."""
+        return self._fernet.encrypt(_bound(purpose) + secret.encode())
+
+    def decrypt(self, token: bytes, *, purpose: str) -> str:
+        """Give back the secret; SecretUnreadable if no key fits or it was encrypted for something else."""
+        try:
+            opened = self._fernet.decrypt(token)
+        except InvalidToken:
+            raise _unreadable(purpose, "no key that this server has fits, or it was altered") from None
+        if not opened.startswith(_bound(purpose)):
+            raise _unreadable(purpose, "it was encrypted for another purpose")
+        return opened.removeprefix(_bound(purpose)).decode()
+
+    def rotate(self, token: bytes, *, purpose: str) -> bytes:
+        """Encrypt the secret anew with the first key."""
+        return self.encrypt(self.decrypt(token, purpose=purpose), purpose=purpose)
+
+
+def open_vault(settings: Settings) -> Vault:
+    """Open the vault with the keys of the settings, or of the data directory, where the first call makes one."""
+    given = settings.encryption_keys
+    if given is not None:
+        return Vault([key for key in given.get_secret_value().replace(",", " ").split() if key])
+    return Vault(read_keys(settings.data_dir / KEY_FILE))
+
+
+def read_keys(path: Path) -> list[str]:
+    """Give the keys of a file, newest first; a file that is not there is made with one new key.
+
+    Two processes may start in the same instant: the file appears whole or not at all, and the second one
+    reads what the first one wrote.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        write_owner_only(fresh, Fernet.generate_key() + b"\n")
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass  # the other process was first: its key counts
+        finally:
+            fresh.unlink()
+    return path.read_text(encoding="ascii").split()
+
+
+def write_owner_only(path: Path, content: bytes) -> None:
+    """Write a file that nobody else could read at any moment; it is on disk when this returns."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _bound(purpose: str) -> bytes:
+    return purpose.encode() + b"\x00"
+
+
+def _unreadable(purpose: str, why: str) -> SecretUnreadable:
+    return SecretUnreadable(
+        f"The stored secret “{purpose}” was not read: {why}.",
+        hint="Put back the key it was written with (encryption.keys in the data directory, or "
+        "SENTRIKAT_ENCRYPTION_KEYS), or enter the secret again. Nothing was changed.",
+    )
