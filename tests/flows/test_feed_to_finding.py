@@ -123,7 +123,7 @@ def test_a_scan_says_of_the_same_host_what_is_stored_of_it(loaded: Database, clo
 
 
 def test_the_same_documents_again_change_nothing(loaded: Database, clock: FrozenClock, samples: Path) -> None:
-    tables = ("advisory", "affected_range", "enrichment", "vulnerability", "product")
+    tables = ("advisory", "affected_range", "enrichment", "likelihood", "vulnerability", "product")
     before = {table: rows(loaded, f"select count(*) from {table}") for table in tables}
     content = gzip.compress((samples / "nvd" / "nvdcve-2.0.json").read_bytes())
     transport = DictTransport(

@@ -167,11 +167,10 @@ order by 1, 2
 
 # The score as of a past day is the newest one that had been computed by then.
 _LIKELIHOODS = """
-select distinct on (vulnerability_id) vulnerability_id, (fact->>'probability')::float as epss,
-    (fact->>'percentile')::float as percentile, fact->>'model_version' as model
-from enrichment
-where kind = 'epss' and vulnerability_id = any(cast(:ids as bigint[])) and (fact->>'scored_on')::date <= :as_of
-order by vulnerability_id, (fact->>'scored_on')::date desc, id desc
+select distinct on (vulnerability_id) vulnerability_id, probability as epss, percentile, model_version as model
+from likelihood
+where vulnerability_id = any(cast(:ids as bigint[])) and scored_on <= :as_of
+order by vulnerability_id, scored_on desc, valid_from desc
 """
 
 

@@ -147,7 +147,8 @@ select w.number from unnest(cast(:flaws as text[]), cast(:ecosystems as text[]),
     with ordinality as w(flaw, ecosystem, product, number)
 join vulnerability n on n.name = w.flaw
 where case when w.product is null
-    then exists (select from enrichment e where e.vulnerability_id = n.id and e.source = :source and e.valid_to is null)
+    then n.epss is not null and :source = 'epss'
+        or exists (select from enrichment e where e.vulnerability_id = n.id and e.source = :source and e.valid_to is null)
     else exists (
         select from product p join affected_range r on r.product_id = p.id
         where p.ecosystem = w.ecosystem and p.name = w.product and r.source = :source and r.valid_to is null

@@ -1,4 +1,6 @@
-"""Facts about flaws over time: known exploitation, likelihood, decision points, public exploits; and their projection.
+"""Facts about flaws over time: known exploitation, decision points, public exploits; and their projection.
+
+Likelihoods, of which there are more than of all these together, are beside this (`likelihoods`).
 
 Who says that a flaw is exploited is kept apart: CISA's catalog (source `kev`) sets `exploited_since`, which BOD 26-04
 asks for, ENISA's (`euvd`) sets `enisa_exploited_since`.
@@ -25,17 +27,12 @@ from staged_enrichment s join vulnerability v on v.name = s.vulnerability
 order by v.id, s.kind, s.fact::text
 """
 
-# EPSS moves every percentile every day; only a moved probability or model is history.
 _CLOSE_ENRICHMENTS = """
 with gone as (
     update enrichment e set valid_to = :now
     from resolved_enrichment n
     where e.vulnerability_id = n.vulnerability_id and e.kind = n.kind and e.source = :source
-      and e.valid_to is null
-      and case when n.kind = 'epss'
-        then (e.fact->'probability', e.fact->'model_version')
-            is distinct from (n.fact->'probability', n.fact->'model_version')
-        else e.fact <> n.fact end
+      and e.valid_to is null and e.fact <> n.fact
     returning e.vulnerability_id
 )
 insert into changed_enrichment select vulnerability_id from gone
@@ -115,23 +112,6 @@ from (
 where v.id = k.vulnerability_id and v.exploit_public <> k.public
 """
 
-# A score that its source no longer gives.
-_CLEAR_EPSS = """
-update vulnerability v set epss = null, epss_percentile = null, epss_model = null
-from (select distinct vulnerability_id from changed_enrichment) c
-where v.id = c.vulnerability_id and v.epss is not null and not exists (
-    select from enrichment e where e.vulnerability_id = v.id and e.kind = 'epss' and e.valid_to is null)
-"""
-
-_PROJECT_EPSS = """
-update vulnerability v set epss = (n.fact->>'probability')::real,
-    epss_percentile = (n.fact->>'percentile')::real, epss_model = n.fact->>'model_version'
-from resolved_enrichment n
-where n.kind = 'epss' and v.id = n.vulnerability_id
-  and (v.epss, v.epss_percentile, v.epss_model) is distinct from
-    ((n.fact->>'probability')::real, (n.fact->>'percentile')::real, n.fact->>'model_version')
-"""
-
 _CLEAR_SSVC = """
 update vulnerability v set ssvc_exploitation = null, ssvc_automatable = null, ssvc_technical_impact = null
 from (select distinct vulnerability_id from changed_enrichment) c
@@ -180,9 +160,6 @@ def merge_facts(session: Session, source: str, *, complete: bool, now: datetime)
         run(_PROJECT_ENISA)
     if "exploit" in kinds:
         run(_PROJECT_EXPLOIT)
-    if "epss" in kinds:
-        run(_CLEAR_EPSS)
-        run(_PROJECT_EPSS)
     if "ssvc" in kinds:
         run(_CLEAR_SSVC)
         run(_PROJECT_SSVC)

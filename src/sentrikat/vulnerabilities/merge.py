@@ -23,6 +23,7 @@ from sentrikat.infra.database.row_security import analyze
 from sentrikat.vulnerabilities.aliases import file_aliases
 from sentrikat.vulnerabilities.cycles import merge_cycles
 from sentrikat.vulnerabilities.enrichments import merge_enrichments
+from sentrikat.vulnerabilities.likelihoods import merge_likelihoods
 from sentrikat.vulnerabilities.names import merge_names
 from sentrikat.vulnerabilities.past import (
     KEEP_ADVISORIES,
@@ -50,17 +51,11 @@ _WORKING_TABLES = (
     "create temporary table touched_score (vulnerability_id bigint) on commit drop",
 )
 
-# In the order of their names, which is the one their index grows in. A new flaw gets its likelihood at once: laying
-# out a first fill of EPSS afterwards would write each of its rows twice.
+# In the order of their names, which is the one their index grows in.
 _NEW_VULNERABILITIES = """
-insert into vulnerability (name, epss, epss_percentile, epss_model)
-select named.name, (likely.fact->>'probability')::real, (likely.fact->>'percentile')::real,
-    likely.fact->>'model_version'
+insert into vulnerability (name)
+select named.name
 from (select name from staged_vulnerability union select vulnerability from staged_enrichment) as named
-left join (
-    select distinct on (vulnerability) vulnerability, fact from staged_enrichment
-    where kind = 'epss' order by vulnerability, fact::text
-) as likely on likely.vulnerability = named.name
 where not exists (select from vulnerability v where v.name = named.name)
 order by named.name
 on conflict (name) do nothing
@@ -386,6 +381,8 @@ def merge(
     facts_withdrawn = 0
     if staging.has_enrichment:
         facts_withdrawn = merge_enrichments(session, staging.source, complete=complete, now=now)
+    if staging.has_likelihood:
+        facts_withdrawn += merge_likelihoods(session, complete=complete, now=now)
     changed_updates = merge_updates(session, staging, now=now)
     changed_names = merge_names(session, staging.source) if staging.has_names else 0
     run(_BUILT_FROM)

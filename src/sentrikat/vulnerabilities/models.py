@@ -437,8 +437,8 @@ class Pace(Base):
 class EnrichmentFact(Base):
     """A fact about a flaw from one source, for as long as the source said so.
 
-    `kind` is kev, epss, ssvc or exploit; `fact` the record's fields. Several sources may list one flaw as exploited
-    (kev): each has its own row. EPSS keeps only the days its value moved.
+    `kind` is kev, ssvc or exploit; `fact` the record's fields. Several sources may list one flaw as exploited
+    (kev): each has its own row.
     """
 
     __tablename__ = "enrichment"
@@ -461,6 +461,23 @@ class EnrichmentFact(Base):
     fact: Mapped[dict[str, Any]] = mapped_column(JSONB)
     valid_from: Mapped[datetime] = mapped_column(Moment)
     valid_to: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class LikelihoodFact(Base):
+    """What EPSS said of a flaw from `valid_from` until its next row; without a probability: nothing any more.
+
+    Only days on which the value moved have a row. No foreign key: its rows come out of a join with `vulnerability`,
+    from which nothing is ever deleted, and the check took a third of a day's run.
+    """
+
+    __tablename__ = "likelihood"
+
+    vulnerability_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    valid_from: Mapped[datetime] = mapped_column(Moment, primary_key=True)
+    probability: Mapped[float | None] = mapped_column(REAL)
+    percentile: Mapped[float | None] = mapped_column(REAL)
+    model_version: Mapped[str | None] = mapped_column(Text)
+    scored_on: Mapped[date | None] = mapped_column(Date)
 
 
 class BundleRoot(Base):

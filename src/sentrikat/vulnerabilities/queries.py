@@ -161,7 +161,11 @@ def get_vulnerability(session: Session, name: str) -> VulnerabilityDetail | None
     facts = session.execute(
         text(
             "select kind, source, fact, valid_from, valid_to from enrichment where vulnerability_id = :id"
-            " order by valid_from desc, id desc limit :limit"
+            " union all select 'epss', 'epss', jsonb_build_object('probability', probability, 'percentile',"
+            " percentile, 'model_version', model_version, 'scored_on', scored_on), valid_from, valid_to from"
+            " (select *, lead(valid_from) over (order by valid_from) as valid_to from likelihood"
+            " where vulnerability_id = :id) as likely where probability is not null"
+            " order by valid_from desc, kind, source limit :limit"
         ),
         {"id": row.id, "limit": MOST_FACTS},
     )

@@ -26,6 +26,7 @@ from sentrikat.feeds.adapter import FeedState
 from sentrikat.infra.clock import Clock
 from sentrikat.infra.database.locks import KNOWLEDGE, advisory_lock
 from sentrikat.infra.database.sessions import Database
+from sentrikat.vulnerabilities import likelihoods
 from sentrikat.vulnerabilities.aliases import forget_aliases, unfile
 from sentrikat.vulnerabilities.canary import Effect, FindingsChange
 from sentrikat.vulnerabilities.candidates import drop_candidate
@@ -34,7 +35,7 @@ from sentrikat.vulnerabilities.merge import PREFERRED_SCORES, Merged, merge
 from sentrikat.vulnerabilities.packing import unpacked
 from sentrikat.vulnerabilities.past import RESTORE_WORDS
 from sentrikat.vulnerabilities.run import AfterMerge, merge_moment
-from sentrikat.vulnerabilities.run_record import RunReport, begin_run, end_run
+from sentrikat.vulnerabilities.run_record import RECORDS_HELD, RunReport, begin_run, end_run
 from sentrikat.vulnerabilities.staging import Staging
 
 TRANSPORT = "rollback"
@@ -174,6 +175,8 @@ def _undo(
     if unfile(session, span.undone):
         session.execute(text(PREFERRED_SCORES))
     restore_facts(session, feed, since=span.moment, now=now)
+    if feed == likelihoods.SOURCE:
+        likelihoods.restore_likelihoods(session, since=span.moment, now=now)
     session.execute(text(RESTORE_WORDS), {"undone": list(span.undone), "source": feed})
     merged = replace(
         merged,
@@ -250,10 +253,8 @@ def _settle(
 
 _SETTLE = (
     (
-        "update feed set state = cast(:state as jsonb), data_as_of = :started, rolled_back_at = :now,"
-        " rolled_back_to = :target, record_count ="
-        " (select count(*) from advisory where source = :name and withdrawn_at is null)"
-        " + (select count(*) from enrichment where source = :name and valid_to is null) where name = :name"
+        "update feed set state = cast(:state as jsonb), data_as_of = :started, rolled_back_at = :now,"  # noqa: S608
+        f" rolled_back_to = :target, record_count = {RECORDS_HELD} where name = :name"
     ),
     "update feed_run set outcome = 'rolled_back' where id = any(cast(:undone as bigint[])) and outcome = 'succeeded'",
     (

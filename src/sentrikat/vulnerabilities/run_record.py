@@ -15,7 +15,16 @@ from sentrikat.infra.clock import Clock
 from sentrikat.infra.database.copy import copy_rows
 from sentrikat.infra.database.sessions import Database
 from sentrikat.vulnerabilities.canary import Effect, Remark
+from sentrikat.vulnerabilities.likelihoods import SOURCE as LIKELIHOODS
 from sentrikat.vulnerabilities.merge import Merged
+
+# How many records of the feed `:name` are in use. Likelihoods are counted where each flaw has its newest.
+RECORDS_HELD = f"""(
+    (select count(*) from advisory where source = :name and withdrawn_at is null)
+    + (select count(*) from enrichment where source = :name and valid_to is null)
+    + (select count(*) from release_cycle where source = :name and valid_to is null)
+    + case when :name = '{LIKELIHOODS}' then (select count(*) from vulnerability where epss is not null) else 0 end
+)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +119,7 @@ def keep_state(
         text(
             "update feed set state = cast(:state as jsonb), data_as_of = :fetched,"
             " filled_at = coalesce(filled_at, cast(:filled as timestamptz)),"
-            " record_count = (select count(*) from advisory where source = :name and withdrawn_at is null)"
-            " + (select count(*) from enrichment where source = :name and valid_to is null)"
-            " + (select count(*) from release_cycle where source = :name and valid_to is null)"
-            " where name = :name"
+            f" record_count = {RECORDS_HELD} where name = :name"
         ),
         {
             "name": name,

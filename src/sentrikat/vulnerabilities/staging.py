@@ -67,6 +67,9 @@ create temporary table staged_term (
     condition bytea, group_number smallint, negate boolean, ecosystem text, name text, lo bytea, hi bytea
 ) on commit drop;
 create temporary table staged_enrichment (vulnerability text, kind text, fact jsonb) on commit drop;
+create temporary table staged_likelihood (
+    vulnerability text, probability real, percentile real, model_version text, scored_on date
+) on commit drop;
 create temporary table staged_name (
     ecosystem text, name text, vendor text, title text, end_of_life date, target_software text[], live boolean,
     replacement_ecosystem text, replacement text
@@ -96,6 +99,7 @@ _COLUMNS = {
     "staged_condition": "digest tree",
     "staged_term": "condition group_number negate ecosystem name lo hi",
     "staged_enrichment": "vulnerability kind fact",
+    "staged_likelihood": "vulnerability probability percentile model_version scored_on",
     "staged_name": "ecosystem name vendor title end_of_life target_software live replacement_ecosystem"
     " replacement",
     "staged_update": "external_id name ecosystem product kind released fixed_build supersedes vulnerabilities digest",
@@ -117,6 +121,7 @@ class Staging:
     records: int = 0
     unorderable: int = 0  # statements whose bounds their scheme cannot order
     has_enrichment: bool = False
+    has_likelihood: bool = False
     has_advisory: bool = False
     has_names: bool = False
     has_updates: bool = False
@@ -147,7 +152,6 @@ class Staging:
             self.has_advisory = True
             self._advisory(record)
         elif isinstance(record, Enrichment):
-            self.has_enrichment = True
             self._enrichment(record)
         elif isinstance(record, SameFlaw):
             self._rows["staged_alias"].append((record.name, record.alias))
@@ -362,10 +366,21 @@ class Staging:
         return digest
 
     def _enrichment(self, enrichment: Enrichment) -> None:
+        if (likely := enrichment.likelihood) is not None:
+            self.has_likelihood = True
+            self._rows["staged_likelihood"].append(
+                (
+                    enrichment.vulnerability,
+                    likely.probability,
+                    likely.percentile,
+                    likely.model_version,
+                    likely.scored_on,
+                )
+            )
+            return
+        self.has_enrichment = True
         if (exploited := enrichment.exploitation) is not None:
             kind, fact = "kev", exploited
-        elif (likely := enrichment.likelihood) is not None:
-            kind, fact = "epss", likely  # type: ignore[assignment]
         elif (exploit := enrichment.published_exploit) is not None:
             kind, fact = "exploit", exploit  # type: ignore[assignment]
         else:

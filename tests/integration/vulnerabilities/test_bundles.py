@@ -70,6 +70,8 @@ STATE = {
     " left join platform_condition c on c.id = r.condition_id where r.valid_to is null order by 1, 2, 3, 4, 5, 6",
     "enrichment": "select v.name, e.kind, e.source, e.fact from enrichment e"
     " join vulnerability v on v.id = e.vulnerability_id where e.valid_to is null order by 1, 2, 3",
+    "likelihood": "select v.name, l.probability, l.percentile, l.model_version, l.scored_on from likelihood l"
+    " join vulnerability v on v.id = l.vulnerability_id order by v.name, l.valid_from",
     "severity_score": "select v.name, a.source, a.external_id, s.version, s.vector, s.score, s.severity, s.provider,"
     " s.is_primary from severity_score s join vulnerability v on v.id = s.vulnerability_id"
     " join advisory a on a.id = s.advisory_id order by 1, 2, 3, 4, 5",

@@ -42,6 +42,7 @@ from tests.builders import (
 
 HELD_TABLES = {
     "facts": "select vulnerability_id, kind, source, fact, valid_from, valid_to from enrichment order by id",
+    "likelihoods": "select * from likelihood order by vulnerability_id, valid_from",
     "statements": "select * from affected_range order by id",
     "records": "select id, source, external_id, digest, withdrawn_at from advisory order by id",
     "flaws": "select * from vulnerability order by id",
@@ -372,7 +373,6 @@ def test_a_clock_set_back_makes_nothing_fresh_and_no_fact_end_before_it_began(
 
     for table, begin, end in (
         ("affected_range", "valid_from", "valid_to"),
-        ("enrichment", "valid_from", "valid_to"),
         ("match", "valid_from", "valid_to"),
         ("finding", "opened_at", "closed_at"),
     ):

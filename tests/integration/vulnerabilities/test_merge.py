@@ -372,9 +372,13 @@ def test_likelihood_is_history_only_where_its_probability_or_model_moved(
         publish(database, clock, "epss", day, likely(OTHER, 0.9), complete=True)
         clock.advance(timedelta(days=1))
 
-    history = "select fact->>'scored_on' from enrichment e join vulnerability v on v.id = e.vulnerability_id where v.name = :name order by e.id"
+    history = (
+        "select scored_on::text from likelihood join vulnerability v on v.id = vulnerability_id"
+        " where v.name = :name order by valid_from"
+    )
     assert rows(database, history, name=FLAW) == [("2026-06-01",), ("2026-06-03",), ("2026-06-04",)]
     assert flaw(database, FLAW, "epss_model, round(epss_percentile::numeric, 1)::float") == ("v2027", 0.6)
 
     publish(database, clock, "epss", likely(OTHER, 0.9), complete=True)
     assert flaw(database, FLAW, "epss, epss_percentile, epss_model") == (None, None, None)
+    assert rows(database, history, name=FLAW)[3:] == [(None,)]

@@ -50,6 +50,11 @@ IN_USE = {
     "facts": """
         select v.name, e.kind, e.source, e.fact from enrichment e join vulnerability v on v.id = e.vulnerability_id
         where e.valid_to is null order by 1, 2, 3""",
+    "likelihoods": """
+        select * from (
+            select distinct on (v.name) v.name, l.probability, l.percentile, l.model_version, l.scored_on
+            from likelihood l join vulnerability v on v.id = l.vulnerability_id order by v.name, l.valid_from desc
+        ) as newest where probability is not null order by name""",
     "records": """
         select source, external_id, digest, document, modified_at from advisory where withdrawn_at is null order by 1, 2""",
     "scores": """
@@ -61,7 +66,8 @@ IN_USE = {
             v.exploited_due, v.ransomware, v.epss, v.epss_model, v.ssvc_exploitation
         from vulnerability v left join vulnerability c on c.id = v.same_as_id
         where exists (select from affected_range r where r.vulnerability_id = v.id and r.valid_to is null)
-           or exists (select from enrichment e where e.vulnerability_id = v.id and e.valid_to is null) order by 1""",
+           or exists (select from enrichment e where e.vulnerability_id = v.id and e.valid_to is null)
+           or v.epss is not null order by 1""",
     "aliases": "select source, name, alias from alias order by 1, 2, 3",
     "findings": """
         select id, asset_id, component_id, vulnerability_id, verdict, opened_at, policy, outcome, due_at, tier, priority

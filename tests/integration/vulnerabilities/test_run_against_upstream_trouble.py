@@ -40,6 +40,7 @@ KEV_FILE = feed("kev").sources[0]
 
 HELD = {
     "facts": "select vulnerability_id, kind, source, fact, valid_from, valid_to from enrichment order by id",
+    "likelihoods": "select * from likelihood order by vulnerability_id, valid_from",
     "statements": "select * from affected_range order by id",
     "records": "select id, source, external_id, digest, withdrawn_at from advisory order by id",
     "flaws": "select * from vulnerability order by id",
