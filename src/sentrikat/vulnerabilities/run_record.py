@@ -24,7 +24,7 @@ RECORDS_HELD = f"""(
     + (select count(*) from enrichment where source = :name and valid_to is null)
     + (select count(*) from release_cycle where source = :name and valid_to is null)
     + case when :name = '{LIKELIHOODS}' then (select count(*) from vulnerability where epss is not null) else 0 end
-)"""
+)"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def keep_state(
     )
     session.execute(
         text(
-            "update feed set state = cast(:state as jsonb), data_as_of = :fetched,"
+            "update feed set state = cast(:state as jsonb), data_as_of = :fetched,"  # noqa: S608
             " filled_at = coalesce(filled_at, cast(:filled as timestamptz)),"
             f" record_count = {RECORDS_HELD} where name = :name"
         ),
