@@ -7,6 +7,7 @@
     an asset's components changed  identify and match the new ones, reconcile the asset, price       after_ingest
     people said what software is   identify and match it for their assets, reconcile, price          after_correction
     an asset's exposure changed    price the asset's findings                                        after_asset_change
+    an organization's zone changed price its findings: its days end at another hour                  price_organization
 
 Rooms never call upwards. A room that changes something returns the fact, and the doors and jobs that see it
 call a function of this page, inside the same transaction.
@@ -35,7 +36,12 @@ from sentrikat.findings.match import (
     recheck_conditions,
 )
 from sentrikat.findings.possible import refresh_all, refresh_changed, refresh_components
-from sentrikat.findings.prioritize import prioritize_all, prioritize_assets, prioritize_flaws
+from sentrikat.findings.prioritize import (
+    prioritize_all,
+    prioritize_assets,
+    prioritize_flaws,
+    prioritize_organization,
+)
 from sentrikat.findings.reconcile import Reconciled, reconcile_asset, reconcile_matches
 from sentrikat.findings.reopen import reopen_findings
 from sentrikat.infra.clock import Clock, SystemClock
@@ -265,11 +271,18 @@ def run_rollback(database: Database, *, name: str, to: int, actor: str, address:
         roll_back(database, name, clock, caller, to=to, after=following(clock))
 
 
+def run_price_organization(database: Database, *, organization_id: int) -> None:
+    """Let an organization's deadlines follow its time zone."""
+    with database.as_system() as session:
+        prioritize_organization(session, organization_id, now=SystemClock().now(), cause="time zone")
+
+
 JOBS: list[Job] = [
     Job("ingest_report", run_ingest, queue="ingest"),
     # The schedule asks again anyway, and each run retries its requests by itself.
     Job("refresh_feed", run_refresh, queue="feeds", max_attempts=2),
     Job("approve_feed", run_approval, queue="feeds", max_attempts=2),
+    Job("price_organization", run_price_organization, queue="ingest"),
     Job("roll_back_feed", run_rollback, queue="feeds", max_attempts=2),
 ]
 

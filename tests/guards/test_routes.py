@@ -100,6 +100,8 @@ def calls(app: FastAPI, estate: Estate) -> list[tuple[str, str, str, Permission 
         "component_id": 1,
         "correction_id": 1,
         "decision": "approve",
+        "user_id": estate.users["both"],
+        "organization_id": estate.acme,
     }
     found = []
     for entrance in entrances(app):

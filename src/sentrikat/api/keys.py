@@ -16,6 +16,7 @@ from sentrikat.identity import api_keys
 from sentrikat.identity.queries import list_keys
 
 router = APIRouter(prefix="/api-keys", tags=["API keys"])
+Reader = Annotated[Caller, requires(Permission.KEYS_READ)]
 Manager = Annotated[Caller, requires(Permission.KEYS_MANAGE)]
 
 
@@ -58,7 +59,7 @@ class Keys(Answer):
 
 
 @router.get("", response_model=Keys)
-def list_all(caller: Manager, session: TenantSession, params: Annotated[PageParams, Query()]) -> Response:
+def list_all(caller: Reader, session: TenantSession, params: Annotated[PageParams, Query()]) -> Response:
     """List the organization's keys."""
     position = decode_cursor("keys", params.cursor, "i")
     rows = list_keys(

@@ -20,8 +20,11 @@ from sentrikat.api import (
     identification,
     keys,
     me,
+    members,
+    organizations,
     possible,
     reports,
+    users,
     vulnerabilities,
 )
 from sentrikat.api.answers import json
@@ -50,7 +53,10 @@ for part in (
     vulnerabilities,
     feeds,
     keys,
+    members,
     audit,
+    users,
+    organizations,
 ):
     router.include_router(part.router)
 

@@ -71,6 +71,7 @@ def add(
             display_name=name,
             password=password,
             installation_admin=installation_admin,
+            must_change_password=True,
             now=now,
         )
         if organization is not None:
@@ -97,9 +98,7 @@ def reset_password(login: str) -> None:
     hashed = passwords.hash_password(password)
     with _session() as (session, now):
         user = accounts.get_account(session, login)
-        accounts.change_password(
-            session, COMMAND_LINE, user, new_password_hash=hashed, but_session=None, now=now
-        )
+        accounts.reset_password(session, COMMAND_LINE, user, new_password_hash=hashed, now=now)
     print(f"The new password of {user.login}, shown only now: {password}")
 
 
@@ -110,6 +109,15 @@ def disable(login: str) -> None:
         user = accounts.get_account(session, login)
         accounts.disable_account(session, COMMAND_LINE, user, now=now)
     print(f"The account {user.login} is disabled; every browser of it was signed out.")
+
+
+@app.command()
+def enable(login: str) -> None:
+    """Let a disabled account sign in again."""
+    with _session() as (session, now):
+        user = accounts.get_account(session, login)
+        accounts.enable_account(session, COMMAND_LINE, user, now=now)
+    print(f"The account {user.login} may sign in again.")
 
 
 @organizations_app.command("list")

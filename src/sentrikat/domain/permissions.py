@@ -24,9 +24,12 @@ class Permission(StrEnum):
     KNOWLEDGE_READ = "knowledge:read"  # vulnerabilities and feeds
     REPORT_SUBMIT = "agent:report"
     REPORT_READ = "reports:read"  # what became of a report that was sent in
+    KEYS_READ = "keys:read"  # which keys there are, never a secret
     KEYS_MANAGE = "keys:manage"
     AUDIT_READ = "audit:read"
+    MEMBERS_READ = "members:read"
     MEMBERS_MANAGE = "members:manage"
+    INSTALLATION_READ = "installation:read"  # every account and organization
     INSTALLATION_MANAGE = "installation:manage"  # organizations, accounts, feeds
 
 
@@ -49,6 +52,7 @@ _READING = frozenset(
         Permission.REPORT_READ,
     }
 )
+_OVERSEEING = frozenset({Permission.KEYS_READ, Permission.AUDIT_READ, Permission.MEMBERS_READ})
 _ANALYZING = _READING | {Permission.INVENTORY_WRITE, Permission.FINDINGS_TRIAGE}
 _MANAGING = _ANALYZING | {Permission.REPORT_SUBMIT}
 
@@ -56,15 +60,29 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _READING,
     Role.ANALYST: _ANALYZING,
     Role.MANAGER: _MANAGING,
-    Role.ADMINISTRATOR: _MANAGING
-    | {Permission.KEYS_MANAGE, Permission.AUDIT_READ, Permission.MEMBERS_MANAGE},
-    # Sees everything including the log, changes nothing.
-    Role.AUDITOR: _READING | {Permission.AUDIT_READ},
+    Role.ADMINISTRATOR: _MANAGING | _OVERSEEING | {Permission.KEYS_MANAGE, Permission.MEMBERS_MANAGE},
+    # Sees everything of the organization including the log, changes nothing.
+    Role.AUDITOR: _READING | _OVERSEEING,
 }
 
+ROLE_WORDS: dict[Role, str] = {
+    Role.VIEWER: "Reads what is installed and what is wrong with it.",
+    Role.ANALYST: "Reads, and decides about findings and software.",
+    Role.MANAGER: "An analyst who also brings inventory in.",
+    Role.ADMINISTRATOR: "Does all that, and decides who else may.",
+    Role.AUDITOR: "Reads everything, the audit log, members and keys included, and changes nothing.",
+}
+
+# What runs the installation belongs to no organization. It is held by installation administrators only.
+INSTALLATION: frozenset[Permission] = frozenset(
+    {Permission.INSTALLATION_READ, Permission.INSTALLATION_MANAGE}
+)
 # An installation administrator may enter every organization as its administrator, and run the installation.
-INSTALLATION_ADMINISTRATOR: frozenset[Permission] = ROLE_PERMISSIONS[Role.ADMINISTRATOR] | {
-    Permission.INSTALLATION_MANAGE
+INSTALLATION_ADMINISTRATOR: frozenset[Permission] = ROLE_PERMISSIONS[Role.ADMINISTRATOR] | INSTALLATION
+
+# With one of these alone nothing of the organization can be changed; a guard test holds the routes to it.
+READ_ONLY: frozenset[Permission] = (_READING | _OVERSEEING | {Permission.INSTALLATION_READ}) - {
+    Permission.PROFILE
 }
 
 # What a key may be given. Keys cannot make keys or members: a stolen one must not outlive its revocation.
@@ -90,10 +108,13 @@ PERMISSION_WORDS: dict[Permission, str] = {
     Permission.KNOWLEDGE_READ: "read vulnerabilities and the state of the feeds",
     Permission.REPORT_SUBMIT: "send agent reports and SBOMs",
     Permission.REPORT_READ: "read what became of a report",
+    Permission.KEYS_READ: "see which API keys there are",
     Permission.KEYS_MANAGE: "create and revoke API keys",
     Permission.AUDIT_READ: "read the audit log",
-    Permission.MEMBERS_MANAGE: "manage the members of the organization",
-    Permission.INSTALLATION_MANAGE: "run the installation",
+    Permission.MEMBERS_READ: "see who is a member of the organization",
+    Permission.MEMBERS_MANAGE: "add and remove members, and give them roles",
+    Permission.INSTALLATION_READ: "see every account and organization of the installation",
+    Permission.INSTALLATION_MANAGE: "run the installation: accounts, organizations, feeds",
 }
 
 
@@ -137,7 +158,7 @@ SYSTEM = Caller(0, "system", INSTALLATION_ADMINISTRATOR)
 
 
 def permissions_of(role: Role | None, *, installation_admin: bool) -> frozenset[Permission]:
-    """Give what a person may in an organization; nothing for a stranger."""
+    """Give what a person may in an organization beside their own profile; nothing for a stranger."""
     if installation_admin:
         return INSTALLATION_ADMINISTRATOR
     return ROLE_PERMISSIONS[role] if role is not None else frozenset()

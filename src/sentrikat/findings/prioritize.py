@@ -142,6 +142,18 @@ def prioritize_assets(
     )
 
 
+def prioritize_organization(session: Session, organization_id: int, *, now: datetime, cause: str) -> int:
+    """Price every open finding of an organization: its days end at another hour."""
+    return _price(
+        session,
+        "(select cast(:organization_id as bigint) as organization_id) t"
+        " join finding f on f.organization_id = t.organization_id",
+        {"organization_id": organization_id},
+        cause,
+        now,
+    )
+
+
 def prioritize_all(session: Session, *, now: datetime, cause: str) -> int:
     """Price every open finding: the tables themselves changed."""
     return _price(session, "finding f", {}, cause, now)

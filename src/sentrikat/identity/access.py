@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import SentriKatError
-from sentrikat.domain.permissions import Caller, Permission, permissions_of
+from sentrikat.domain.permissions import INSTALLATION, Caller, Permission, permissions_of
 from sentrikat.identity import web_sessions
 from sentrikat.identity.queries import OrganizationRow, organizations_of
 from sentrikat.identity.web_sessions import SessionLimits, SignedInSession
@@ -46,14 +46,15 @@ def visit_of_cookie(
     )
     chosen = next((o for o in organizations if o.id == signed_in.organization_id), None)
     organization = chosen or (organizations[0] if organizations else None)
+    if organization is not None:
+        held = permissions_of(organization.role, installation_admin=signed_in.installation_admin)
+    else:
+        # Without any organization there is nothing to read, but one can be made.
+        held = INSTALLATION if signed_in.installation_admin else frozenset()
     caller = Caller(
         organization_id=organization.id if organization is not None else 0,
         actor=f"user:{signed_in.user_id}",
-        permissions=permissions_of(
-            organization.role if organization is not None else None,
-            installation_admin=signed_in.installation_admin and organization is not None,
-        )
-        | {Permission.PROFILE},
+        permissions=held | {Permission.PROFILE},
         address=address,
     )
     return Visit(caller, signed_in, organization, tuple(organizations))

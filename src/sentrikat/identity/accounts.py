@@ -1,4 +1,4 @@
-"""Accounts of people, and where they are members."""
+"""Accounts of people. They belong to the installation; organizations have members (members.py)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
 from sentrikat.domain.permissions import Caller, Permission, Role
-from sentrikat.identity import passwords, web_sessions
-from sentrikat.identity.models import Membership, UserAccount
+from sentrikat.identity import members, passwords, web_sessions
+from sentrikat.identity.models import UserAccount
+from sentrikat.infra.database.locks import advisory_lock
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
 FIRST_LOGIN = "admin"
@@ -28,28 +28,35 @@ def create_account(
     display_name: str,
     password: str,
     installation_admin: bool = False,
+    must_change_password: bool = False,
     now: datetime,
 ) -> UserAccount:
-    """Add a person; where they may do what is said by `set_role`."""
+    """Add a person; where they may do what is said by `set_role`.
+
+    Whoever gives a password that they have seen themselves says `must_change_password`.
+    """
     caller.require(Permission.INSTALLATION_MANAGE)
     login = normal_login(login)
     if not _LOGIN.fullmatch(login):
         raise InvalidInput(
             f"The account was not created: “{login}” cannot be a login name.",
             hint="Use letters, digits and . _ @ + -, at most 100.",
-            fields={"login": "letters, digits and . _ @ + -"},
+            fields={"login": "Use letters, digits and . _ @ + -, at most 100."},
         )
+    display_name = normal_display_name(display_name) or login
+    advisory_lock(session, f"login:{login}")  # of two who choose it at once, the second is told
     if session.scalar(select(UserAccount.id).where(UserAccount.login == login)) is not None:
         raise Conflict(
             f"The account was not created: the login name “{login}” is taken.",
             hint="Choose another one, or reset that account's password.",
-            fields={"login": "taken"},
+            fields={"login": "This login name is taken."},
         )
     user = UserAccount(
         login=login,
-        display_name=display_name.strip() or login,
+        display_name=display_name,
         password_hash=passwords.hash_password(password),
         password_changed_at=now,
+        must_change_password=must_change_password,
         installation_admin=installation_admin,
         created_at=now,
     )
@@ -84,19 +91,15 @@ def set_role(
 ) -> None:
     """Make a person a member of an organization, or change what they are there."""
     caller.require(Permission.MEMBERS_MANAGE)
-    session.execute(
-        insert(Membership)
-        .values(organization_id=organization_id, user_id=user.id, role=role.value, created_at=now)
-        .on_conflict_do_update(
-            index_elements=[Membership.organization_id, Membership.user_id], set_={"role": role.value}
-        )
-    )
-    record(
+    if organization_id != caller.organization_id:
+        # Whoever administers one organization is nobody in another.
+        caller.require(Permission.INSTALLATION_MANAGE)
+    members.put_role(
         session,
         replace(caller, organization_id=organization_id),
-        "membership.set",
-        f"user:{user.id}",
-        {"login": user.login, "role": role.value},
+        user_id=user.id,
+        login=user.login,
+        role=role,
         now=now,
     )
 
@@ -108,9 +111,12 @@ def change_password(
     *,
     new_password_hash: str,
     but_session: int | None,
+    must_change: bool = False,
     now: datetime,
 ) -> None:
     """Store a new password and end every other session of the account.
+
+    `must_change` when it was not the person who chose it: it then opens the door once, to choose another one.
 
     Takes the hash, not the password: hashing takes a quarter of a second, in which no transaction should
     wait. The door checks `passwords.require_good` first.
@@ -118,7 +124,7 @@ def change_password(
     session.execute(
         update(UserAccount)
         .where(UserAccount.id == user.id)
-        .values(password_hash=new_password_hash, password_changed_at=now)
+        .values(password_hash=new_password_hash, password_changed_at=now, must_change_password=must_change)
     )
     web_sessions.end_all(session, user.id, but=but_session)
     _record(session, caller, "account.password_changed", user, now)
@@ -127,23 +133,80 @@ def change_password(
 def disable_account(session: Session, caller: Caller, user: UserAccount, *, now: datetime) -> None:
     """Shut a person out at once: no sign-in, every session ended."""
     caller.require(Permission.INSTALLATION_MANAGE)
-    if user.installation_admin:
-        others = session.scalar(
-            select(UserAccount.id)
-            .where(
-                UserAccount.installation_admin, UserAccount.disabled_at.is_(None), UserAccount.id != user.id
-            )
-            .limit(1)
+    if caller.actor == f"user:{user.id}":
+        raise Conflict(
+            f"The account “{user.login}” was not disabled: it is your own.",
+            hint="Another installation administrator can do it. Nothing was changed.",
         )
-        if others is None:
-            raise Conflict(
-                f"The account “{user.login}” was not disabled: it is the last installation administrator.",
-                hint="Make another one first.",
-            )
+    if user.installation_admin:
+        _require_another(session, user, "disabled")
     if user.disabled_at is None:
         session.execute(update(UserAccount).where(UserAccount.id == user.id).values(disabled_at=now))
         web_sessions.end_all(session, user.id)
         _record(session, caller, "account.disabled", user, now)
+
+
+def enable_account(session: Session, caller: Caller, user: UserAccount, *, now: datetime) -> None:
+    """Let a disabled person sign in again, with the password and the roles they had."""
+    caller.require(Permission.INSTALLATION_MANAGE)
+    if user.disabled_at is not None:
+        session.execute(update(UserAccount).where(UserAccount.id == user.id).values(disabled_at=None))
+        _record(session, caller, "account.enabled", user, now)
+
+
+def set_installation_admin(
+    session: Session, caller: Caller, user: UserAccount, wanted: bool, *, now: datetime
+) -> None:
+    """Let a person run the installation, or no longer; counts from their next click."""
+    caller.require(Permission.INSTALLATION_MANAGE)
+    if user.installation_admin == wanted:
+        return
+    if not wanted:
+        _require_another(session, user, "taken off the installation")
+    session.execute(update(UserAccount).where(UserAccount.id == user.id).values(installation_admin=wanted))
+    _record(session, caller, "account.installation_admin", user, now, installation_admin=wanted)
+
+
+def require_resettable(caller: Caller, user: UserAccount) -> None:
+    """Raise unless the caller may give the account a new password; a door asks before it hashes one."""
+    caller.require(Permission.INSTALLATION_MANAGE)
+    if caller.actor == f"user:{user.id}":
+        raise Conflict(
+            f"The password of “{user.login}” was not reset: it is your own account.",
+            hint="Change it under Profile. Nothing was changed.",
+        )
+
+
+def reset_password(
+    session: Session, caller: Caller, user: UserAccount, *, new_password_hash: str, now: datetime
+) -> None:
+    """Store a password that somebody else has seen: every session ends, and it opens the door only once."""
+    require_resettable(caller, user)
+    change_password(
+        session,
+        caller,
+        user,
+        new_password_hash=new_password_hash,
+        but_session=None,
+        must_change=True,
+        now=now,
+    )
+
+
+def end_sessions(session: Session, caller: Caller, user: UserAccount, *, now: datetime) -> None:
+    """Sign a person out everywhere."""
+    caller.require(Permission.INSTALLATION_MANAGE)
+    web_sessions.end_all(session, user.id)
+    _record(session, caller, "account.sessions_ended", user, now)
+
+
+def access_account(session: Session, caller: Caller, user_id: int, permission: Permission) -> UserAccount:
+    """Give the account that a door names, to somebody who may see every one."""
+    caller.require(permission)
+    user = session.get(UserAccount, user_id)
+    if user is None:
+        raise NotFound(f"There is no account {user_id}.", hint="The list of users names those there are.")
+    return user
 
 
 def get_account(session: Session, login: str) -> UserAccount:
@@ -157,6 +220,33 @@ def get_account(session: Session, login: str) -> UserAccount:
 def normal_login(login: str) -> str:
     """Give the one spelling of a login name."""
     return login.strip().casefold()
+
+
+def normal_display_name(name: str) -> str:
+    """Give a name as others will read it: one line of printable characters, at most 200."""
+    name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    if len(name) > 200:
+        raise InvalidInput(
+            f"The account was not saved: its name has {len(name)} characters.",
+            hint="Use at most 200. Nothing was changed.",
+            fields={"display_name": "Use at most 200 characters."},
+        )
+    return name
+
+
+def _require_another(session: Session, user: UserAccount, done: str) -> None:
+    # One at a time: two who take each other's rights away in the same moment would both find the other.
+    advisory_lock(session, "installation administrators")
+    others = session.scalar(
+        select(UserAccount.id)
+        .where(UserAccount.installation_admin, UserAccount.disabled_at.is_(None), UserAccount.id != user.id)
+        .limit(1)
+    )
+    if others is None:
+        raise Conflict(
+            f"The account “{user.login}” was not {done}: it is the last installation administrator.",
+            hint="Make another one first. Nothing was changed.",
+        )
 
 
 def _record(

@@ -35,6 +35,8 @@ class UserAccount(Base):
     display_name: Mapped[str] = mapped_column(Text)
     password_hash: Mapped[str] = mapped_column(Text)  # bcrypt, cost 12
     password_changed_at: Mapped[datetime] = mapped_column(Moment)
+    # Somebody else has seen the password: it opens the door once, to choose another one.
+    must_change_password: Mapped[bool] = mapped_column(server_default="false")
     installation_admin: Mapped[bool] = mapped_column(server_default="false")
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.permissions import Role
@@ -32,6 +32,21 @@ class AccountRow(NamedTuple):
     login: str
     display_name: str
     installation_admin: bool
+    disabled_at: datetime | None
+    last_sign_in_at: datetime | None
+    must_change_password: bool
+    organizations: int
+    sessions: int
+
+
+class MemberRow(NamedTuple):
+    """A member of an organization, for a list."""
+
+    user_id: int
+    login: str
+    display_name: str
+    role: Role
+    since: datetime
     disabled_at: datetime | None
     last_sign_in_at: datetime | None
 
@@ -78,14 +93,18 @@ def organizations_of(session: Session, user_id: int, *, installation_admin: bool
     ]
 
 
-def list_organizations(session: Session) -> list[OrganizationRow]:
-    """Give all organizations."""
+def list_organizations(
+    session: Session, *, after: str | None = None, limit: int = PAGE
+) -> list[OrganizationRow]:
+    """Give organizations in order of their short names, from the one after `after`."""
     query = select(Organization.id, Organization.slug, Organization.name, Organization.time_zone)
-    return [OrganizationRow(*row) for row in session.execute(query.order_by(Organization.slug).limit(PAGE))]
+    if after is not None:
+        query = query.where(Organization.slug > after)
+    return [OrganizationRow(*row) for row in session.execute(query.order_by(Organization.slug).limit(limit))]
 
 
-def list_accounts(session: Session) -> list[AccountRow]:
-    """Give all accounts."""
+def list_accounts(session: Session, *, after: str | None = None, limit: int = PAGE) -> list[AccountRow]:
+    """Give accounts in order of their login names, from the one after `after`."""
     query = select(
         UserAccount.id,
         UserAccount.login,
@@ -93,8 +112,54 @@ def list_accounts(session: Session) -> list[AccountRow]:
         UserAccount.installation_admin,
         UserAccount.disabled_at,
         UserAccount.last_sign_in_at,
+        UserAccount.must_change_password,
+        select(func.count())
+        .select_from(Membership)
+        .where(Membership.user_id == UserAccount.id)
+        .scalar_subquery(),
+        select(func.count())
+        .select_from(WebSession)
+        .where(WebSession.user_id == UserAccount.id)
+        .scalar_subquery(),
     )
-    return [AccountRow(*row) for row in session.execute(query.order_by(UserAccount.login).limit(PAGE))]
+    if after is not None:
+        query = query.where(UserAccount.login > after)
+    return [AccountRow(*row) for row in session.execute(query.order_by(UserAccount.login).limit(limit))]
+
+
+def list_members(
+    session: Session, organization_id: int, *, after: str | None = None, limit: int = PAGE
+) -> list[MemberRow]:
+    """Give an organization's members in order of their login names, from the one after `after`."""
+    query = (
+        select(
+            UserAccount.id,
+            UserAccount.login,
+            UserAccount.display_name,
+            Membership.role,
+            Membership.created_at,
+            UserAccount.disabled_at,
+            UserAccount.last_sign_in_at,
+        )
+        .join(Membership, Membership.user_id == UserAccount.id)
+        .where(Membership.organization_id == organization_id)
+        .order_by(UserAccount.login)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(UserAccount.login > after)
+    return [
+        MemberRow(
+            row.id,
+            row.login,
+            row.display_name,
+            Role(row.role),
+            row.created_at,
+            row.disabled_at,
+            row.last_sign_in_at,
+        )
+        for row in session.execute(query)
+    ]
 
 
 def list_keys(

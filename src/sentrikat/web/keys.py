@@ -19,13 +19,14 @@ from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
 
 router = APIRouter(prefix="/api-keys")
+Reader = Annotated[Visit, requires(Permission.KEYS_READ)]
 Manager = Annotated[Visit, requires(Permission.KEYS_MANAGE)]
 
 LIFETIMES = {"90": "90 days", "365": "1 year", "": "Never"}
 
 
 @router.get("")
-def show(request: Request, visit: Manager, session: TenantSession, now: Now) -> Response:
+def show(request: Request, visit: Reader, session: TenantSession, now: Now) -> Response:
     """List the keys."""
     return _page(request, session, visit, now)
 
@@ -86,6 +87,7 @@ def _page(
         status=status,
         keys=[(row, key_state(row, now)) for row in keys],
         made=made,
+        may_manage=visit.caller.may(Permission.KEYS_MANAGE),
         wrong=wrong or {},
         form=form or {},
         chosen=(form or {}).get("scopes", Permission.REPORT_SUBMIT.value).split(),
