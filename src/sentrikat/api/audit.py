@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Response
 from sentrikat.api.answers import Answer, json, page
 from sentrikat.api.context import TenantSession, requires
 from sentrikat.api.paging import PageParams, decode_cursor, encode_cursor
-from sentrikat.audit.journal import verify
 from sentrikat.audit.queries import list_entries
+from sentrikat.audit.verification import verify
 from sentrikat.domain.permissions import Caller, Permission
 
 router = APIRouter(prefix="/audit", tags=["audit"])
@@ -68,7 +68,7 @@ def verification(caller: Auditor, session: TenantSession) -> Response:
             "holds": verified.holds,
             "entries": verified.entries,
             "head": verified.head,
-            "broken_entry": verified.broken_entry,
-            "reason": verified.reason,
+            "broken_entry": verified.broken.entry_id if verified.broken else None,
+            "reason": verified.broken.reason if verified.broken else None,
         }
     )

@@ -1,37 +1,28 @@
-"""Write the audit log, and verify it."""
+"""Write the audit log."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from sentrikat.audit.models import AuditEntry
-from sentrikat.domain import hash_chain
-from sentrikat.domain.hash_chain import GENESIS, Link
+from sentrikat.domain.hash_chain import Link, content
 from sentrikat.domain.permissions import Caller
-from sentrikat.infra.database.locks import advisory_lock
+from sentrikat.infra.database.locks import lock_number
 
 INSTALLATION = 0  # the chain of what concerns no single organization
+_AT_ONCE = 1_000  # entries of one statement: half a megabyte
 
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """A chain was walked: how many entries it has, its last hash, and where it broke, if it did."""
-
-    entries: int
-    head: bytes
-    broken_entry: int | None = None
-    reason: str | None = None
-
-    @property
-    def holds(self) -> bool:
-        """Say whether every entry is as written."""
-        return self.broken_entry is None
+# Entries of one chain are written one after the other: each needs the hash of the one before (audit/ddl.py).
+_APPEND = text(
+    "select audit_append(:chain, :lock, :moment, :who, :source, cast(:actions as text[]), cast(:objects as text[]),"
+    " cast(:details as text[]), cast(:contents as bytea[]))"
+)
 
 
 def record(
@@ -47,69 +38,54 @@ def record(
 
     `subject` names what was acted on, as `kind:id`; it becomes the entry's object.
 
-    If it cannot be written, the transaction fails with it: what cannot be logged does not happen.
+    If it cannot be written, the transaction fails with it: what cannot be logged does not happen. Until the
+    transaction ends nobody else writes to the same chain, so whatever takes long belongs before this call.
     """
-    # Entries of one chain are written one after the other: each needs the hash of the one before.
-    advisory_lock(session, f"audit:{caller.organization_id}")
-    previous = session.scalar(
-        select(AuditEntry.hash)
-        .where(AuditEntry.organization_id == caller.organization_id)
-        .order_by(AuditEntry.id.desc())
-        .limit(1)
-    )
-    link = Link(
-        organization_id=caller.organization_id,
-        at=now,
-        actor=caller.actor,
-        action=action,
-        object=subject,
-        address=caller.address,
-        detail=dict(detail or {}),
-    )
-    session.execute(
-        insert(AuditEntry).values(
-            organization_id=link.organization_id,
-            at=link.at,
-            actor=link.actor,
-            action=link.action,
-            object=link.object,
-            address=link.address,
-            detail=link.detail,
-            previous_hash=previous or GENESIS,
-            hash=hash_chain.link_hash(previous or GENESIS, link),
-        )
-    )
+    _append(session, [_link(caller, action, subject, detail, now)])
 
 
-def verify(session: Session, organization_id: int) -> Verified:
-    """Walk an organization's chain from its first entry."""
-    ids: list[int] = []
-    head = GENESIS
-
-    def walk(entries: Iterable[AuditEntry]) -> Iterator[tuple[Link, bytes, bytes]]:
-        nonlocal head
-        for entry in entries:
-            ids.append(entry.id)
-            head = entry.hash
-            yield link_of(entry), entry.previous_hash, entry.hash
-
-    query = select(AuditEntry).where(AuditEntry.organization_id == organization_id).order_by(AuditEntry.id)
-    # Closed at once when the chain breaks: a cursor on the server must not outlive its reader.
-    with session.scalars(query.execution_options(yield_per=1000)) as entries:
-        broken = hash_chain.first_break(walk(entries))
-    if broken is None:
-        return Verified(len(ids), head)
-    return Verified(len(ids), head, ids[broken.position], broken.reason)
+def record_many(
+    session: Session,
+    caller: Caller,
+    action: str,
+    subjects: Iterable[tuple[str, Mapping[str, Any] | None]],
+    *,
+    now: datetime,
+) -> int:
+    """Append one entry for each (subject, detail), for changes of whole sets; give how many."""
+    count = 0
+    links = (_link(caller, action, subject, detail, now) for subject, detail in subjects)
+    for some in _portions(links):
+        _append(session, some)
+        count += len(some)
+    return count
 
 
-def link_of(entry: AuditEntry) -> Link:
-    """Give the entry as it is hashed."""
+def _link(caller: Caller, action: str, subject: str, detail: Mapping[str, Any] | None, now: datetime) -> Link:
     return Link(
-        organization_id=entry.organization_id,
-        at=entry.at,
-        actor=entry.actor,
-        action=entry.action,
-        object=entry.object,
-        address=entry.address,
-        detail=entry.detail,
+        caller.organization_id, now, caller.actor, action, subject, caller.address, dict(detail or {})
+    ).cleaned()
+
+
+def _append(session: Session, links: list[Link]) -> None:
+    """Append entries of one caller and moment."""
+    first = links[0]
+    session.execute(
+        _APPEND,
+        {
+            "chain": first.organization_id,
+            "lock": lock_number(f"audit:{first.organization_id}"),
+            "moment": first.at,
+            "who": first.actor,
+            "source": first.address,
+            "actions": [link.action for link in links],
+            "objects": [link.object for link in links],
+            "details": [json.dumps(link.detail, ensure_ascii=False, allow_nan=False) for link in links],
+            "contents": [content(link) for link in links],
+        },
     )
+
+
+def _portions(links: Iterator[Link]) -> Iterator[list[Link]]:
+    while some := list(islice(links, _AT_ONCE)):
+        yield some

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from sentrikat.audit.journal import verify
 from sentrikat.audit.queries import list_entries
+from sentrikat.audit.verification import verify
 from sentrikat.domain.permissions import Permission
 from sentrikat.identity.access import Visit
 from sentrikat.web.context import Now, TenantSession, requires
