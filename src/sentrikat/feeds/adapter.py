@@ -67,7 +67,8 @@ class Document:
 
     `sha256` and `size` are of those bytes. `cursors` is what a finished run remembers of the
     document besides its validators. `cut` says that it is a part of what its URL stands for,
-    so that a missing record means nothing.
+    so that a missing record means nothing. `whole` says that it is all its feed has, so that what
+    a run with it does not mention was withdrawn, though the feed's other runs bring changes only.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Document:
     validators: Validators = NO_VALIDATORS
     cursors: Mapping[str, str] = field(default_factory=dict)
     cut: bool = False
+    whole: bool = False
 
     def open(self) -> BinaryIO:
         """Open the document as a byte stream; the caller closes it."""

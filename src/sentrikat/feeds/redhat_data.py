@@ -31,8 +31,9 @@ from sentrikat.feeds.adapter import (
     mostly_good,
     reading,
 )
-from sentrikat.feeds.formats.redhat_products import build, package, release_of_cpe, unrepaired
-from sentrikat.feeds.formats.redhat_vex import REMEDIES
+from sentrikat.feeds.formats.csaf import REMEDIES
+from sentrikat.feeds.formats.redhat_products import build, package, release_of_cpe
+from sentrikat.feeds.formats.rpm_builds import unrepaired
 from sentrikat.feeds.formats.scores import score_of_vector
 from sentrikat.feeds.unpacking import is_archive, json_files
 

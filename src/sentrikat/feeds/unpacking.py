@@ -5,6 +5,7 @@ A few kilobytes can unpack to terabytes; every stream here stops at a limit.
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import tarfile
@@ -31,6 +32,7 @@ class Limited(io.RawIOBase):
     def __init__(self, source: BinaryIO, limit: int, name: str) -> None:
         self._source = source
         self._left = limit
+        self._name = name
         self._complaint = f"{name} unpacks to more than {limit:,} bytes"
 
     def readable(self) -> bool:
@@ -39,7 +41,12 @@ class Limited(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Read into `buffer`."""
-        content = self._source.read(len(buffer))
+        try:
+            content = self._source.read(len(buffer))
+        except OSError as trouble:
+            if trouble.errno is None:  # how bz2 calls bytes it cannot unpack; a disk's trouble has a number
+                raise ValueError(f"{self._name}: {trouble}") from trouble
+            raise
         self._left -= len(content)
         if self._left < 0:
             raise ValueError(self._complaint)
@@ -80,13 +87,16 @@ def limited(source: BinaryIO, limit: int, name: str) -> BinaryIO:
 
 @contextmanager
 def unpacked(document: Document, limit: int = LARGEST_DOCUMENT) -> Iterator[BinaryIO]:
-    """Open `document` as plain bytes, whether it is gzip, zstd or neither: its first bytes say which."""
+    """Open `document` as plain bytes, whether it is gzip, bzip2, zstd or none: its first bytes say which."""
     with document.open() as packed:
         magic = packed.read(4)
         packed.seek(0)
         if magic[:2] == b"\x1f\x8b":
             with gzip.open(packed, "rb") as plain:
                 yield limited(cast(BinaryIO, plain), limit, document.name)
+        elif magic[:3] == b"BZh":
+            with bz2.open(packed, "rb") as plain_bz2:
+                yield limited(cast(BinaryIO, plain_bz2), limit, document.name)
         elif magic == zstandard.FRAME_HEADER:
             reader = zstandard.ZstdDecompressor(max_window_size=WIDEST_WINDOW).stream_reader(
                 packed, read_across_frames=True

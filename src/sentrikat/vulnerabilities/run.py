@@ -116,6 +116,10 @@ class _Read:
     def cut(self) -> bool:
         return any(document.cut for document in self.documents)
 
+    @property
+    def whole(self) -> bool:
+        return any(document.whole for document in self.documents)
+
 
 class _Suspicious(Exception):
     """Takes a run back to before its merge; never seen outside."""
@@ -237,7 +241,7 @@ class _Run:
         merged = merge(
             session,
             staging,
-            complete=self.feed.complete and not read.cut,
+            complete=(self.feed.complete or read.whole) and not read.cut,
             now=merge_moment(session, self.clock.now()),
             run_id=self.run_id,
             undoable=filled,

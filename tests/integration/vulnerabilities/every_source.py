@@ -19,6 +19,7 @@ from sentrikat.feeds import (
     overrides,
     redhat,
     redhat_data,
+    suse,
     ubuntu,
     vulnrichment,
     wesng,
@@ -115,6 +116,8 @@ def sources() -> dict[str, Source]:
     products = orjson.dumps(page, option=orjson.OPT_INDENT_2)
     branches, errata = sample("alpine/main.json"), sample("almalinux/errata.full.json")
     vex, day = sample("redhat/cve-2026-10001.json"), sample("redhat_data/CVE-2026-10001.json")
+    sles = sample("suse/cve-2026-10001.json")
+    listed_flaws = b'"cve-2026-10001.json","2026-03-01T09:00:00Z"\n'
     flaw = sample("ubuntu/CVE-2026-10001")
     month, listed = sample("msrc/2031-Jan.json"), {"ID": "2031-Jan"}
     ends = sample("endoflife/ubuntu.json")
@@ -198,6 +201,22 @@ def sources() -> dict[str, Source]:
             also={
                 at(redhat.BASE + "changes.csv"): changes
                 + b'"2026/cve-2026-10003.json","2026-03-07T09:00:00+00:00"\n'
+            },
+        ),
+        "suse": _source(
+            f"{suse.BASE}cve-2026-10003.json",
+            sles,
+            sles.replace(b"10001", b"10003"),
+            (b'"product_tree"', b'"tree"'),
+            b"{}",
+            first={
+                at(suse.ARCHIVE): tarred({"csaf-vex/cve-2026-10001.json": sles}),
+                at(suse.BASE + "changes.csv"): listed_flaws,
+                at(suse.BASE + "cve-2026-10001.json"): sles,
+            },
+            also={
+                at(suse.BASE + "changes.csv"): listed_flaws
+                + b'"cve-2026-10003.json","2026-03-07T09:00:00Z"\n'
             },
         ),
         "alpine": _source(

@@ -45,6 +45,7 @@ JSON = {
     "euvd": [sample("euvd/search.json")],
     "metasploit": [sample("metasploit/modules_metadata_base.json")],
     "redhat": [sample("redhat/cve-2026-10001.json")],
+    "suse": [sample("suse/cve-2026-10001.json")],
     "redhat_data": [sample("redhat_data/CVE-2026-10001.json")],
 }
 BYTES = {
@@ -66,6 +67,7 @@ BYTES = {
     "metasploit": gzip.compress(JSON["metasploit"][0]),
     "exploitdb": sample("exploitdb/files_exploits.csv"),
     "redhat": tarred({"2026/cve-2026-10001.json": JSON["redhat"][0]}),
+    "suse": tarred({"csaf-vex/cve-2026-10001.json": JSON["suse"][0]}),
     "redhat_data": tarred({"cve/CVE-2026-10001.json": JSON["redhat_data"][0]}),
     "ubuntu": tarred({"master/active/CVE-2026-10001": sample("ubuntu/CVE-2026-10001")}),
 }

@@ -14,7 +14,8 @@ from sentrikat.domain.advisory import Remedy, Statement, Status
 from sentrikat.domain.errors import FeedFormatError
 from sentrikat.feeds import redhat
 from sentrikat.feeds.adapter import FeedState, FetchOptions, Quarantined
-from sentrikat.feeds.formats.redhat_products import build, package, release_of_cpe, unrepaired
+from sentrikat.feeds.formats.redhat_products import build, package, release_of_cpe
+from sentrikat.feeds.formats.rpm_builds import unrepaired
 from sentrikat.feeds.transports.memory import DictTransport, document
 from tests.unit.feeds.samples import advisories, as_document, sample, tarred
 

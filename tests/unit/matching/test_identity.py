@@ -206,6 +206,7 @@ def test_a_source_on_no_list_is_heard_last() -> None:
         assert rank(lane, "somebody") == LAST_RANK
         assert 0 <= rank(lane, "osv") < LAST_RANK
     assert rank(Lane.DISTRIBUTION, "debian") < rank(Lane.DISTRIBUTION, "osv")
+    assert rank(Lane.DISTRIBUTION, "suse") < rank(Lane.DISTRIBUTION, "osv")
     assert rank(Lane.APPLICATION, "overrides") < rank(Lane.APPLICATION, "nvd")
 
 

@@ -9,13 +9,13 @@ from functools import lru_cache
 
 from sentrikat.domain.matching.lanes import Lane
 
-PRECEDENCE_VERSION = "2026-11-4"
+PRECEDENCE_VERSION = "2026-11-5"
 
 PRECEDENCE: dict[Lane, tuple[tuple[str, ...], ...]] = {
     # The distribution's own word: its tracker knows "not affected" and "postponed", its errata the module stream.
-    # Their OSV forms have lost all three. Red Hat's VEX is kept up to date; its Security Data tells the same, later.
+    # Their OSV forms have lost all three, SUSE's also what is not repaired. Red Hat's VEX is kept up to date; its Security Data tells the same, later.
     Lane.DISTRIBUTION: (
-        ("debian", "ubuntu", "redhat", "alpine", "almalinux", "amazon", "msrc"),
+        ("debian", "ubuntu", "redhat", "suse", "alpine", "almalinux", "amazon", "msrc"),
         ("redhat_data",),
         ("osv",),
     ),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sentrikat.domain.versions import Scheme
+from sentrikat.feeds.formats import suse_products
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,6 @@ LANGUAGES = {
 ROLLING = {
     "Wolfi": Ecosystem("wolfi", Scheme.APK),
     "Chainguard": Ecosystem("chainguard", Scheme.APK),
-    "openSUSE:Tumbleweed": Ecosystem("opensuse-tumbleweed", Scheme.RPM),
 }
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
@@ -113,68 +113,14 @@ def _red_hat(release: str) -> Ecosystem | None:
     return None
 
 
-# A SUSE Linux Enterprise release is one stock of packages, whatever is sold of it: the server, its modules and
-# extensions, the desktop, the editions for SAP and high performance computing, and the prolonged support get the
-# same builds of a package. Hosts report any of them as `sles` (domain.inventory), and so they are judged.
-_SLE = re.compile(
-    r"Linux Enterprise (?P<product>.+?) (?P<number>\d+)(?:\.(?P<minor>\d+)| SP(?P<pack>\d+))?"
-    r"(?:[- ](?P<line>[A-Z][A-Za-z0-9 -]*))?"
-)
-_SLE_EDITIONS = {
-    "Server": None,
-    "Desktop": "Desktop",
-    "Server for SAP Applications": "SAP",
-    "Server for Raspberry Pi": "Raspberry Pi",
-    "High Performance Computing": "HPC",
-    "Real Time": "Real Time",
-    "Server LTSS Extended Security": "LTSS Extended Security",
-}
-_SLE_EXTENSIONS = (
-    "Software Development Kit",
-    "Workstation Extension",
-    "Live Patching",
-    "High Availability",
-)
-_MODULE_APART = re.compile(r"(?P<name>Package Hub|Real Time Module) (?P<number>\d+)(?: SP(?P<pack>\d+))?")
-_MICRO = re.compile(r"Linux (?:Enterprise )?Micro (\d+\.\d+)(?:-(\w+))?")
-_LAST_SERVICE_PACK = {
-    "12": 5
-}  # its modules were made once for all service packs; from 15 on they are per pack
-
-
 def _suse(release: str) -> Ecosystem | None:
-    """Read `Linux Enterprise Server 15 SP4-LTSS` as sles:15.4 with the note LTSS."""
-    if found := _MICRO.fullmatch(release):
-        return Ecosystem(f"sle-micro:{found[1]}", Scheme.RPM, found[2])
-    if found := _MODULE_APART.fullmatch(release):
-        return _sles(found["number"], found["pack"], found["name"])
-    found = _SLE.fullmatch(release)
-    if not found:
-        return None
-    product, pack = found["product"], found["pack"] or found["minor"]
-    if product in _SLE_EDITIONS:
-        note = " ".join(part for part in (_SLE_EDITIONS[product], found["line"]) if part)
-        return _sles(found["number"], pack, note or None)
-    if product.startswith("Module for "):
-        return _sles(found["number"], pack, found["line"], every_pack=True)
-    if product.startswith(_SLE_EXTENSIONS):
-        return _sles(found["number"], pack, found["line"])
-    return None
-
-
-def _sles(number: str, pack: str | None, note: str | None, *, every_pack: bool = False) -> Ecosystem:
-    name = f"sles:{number}.{pack}" if pack else f"sles:{number}"
-    packs = range(1, _LAST_SERVICE_PACK.get(number, 0) + 1) if every_pack and not pack else range(0)
-    return Ecosystem(name, Scheme.RPM, note, tuple(f"sles:{number}.{one}" for one in packs))
+    found = suse_products.release_of(f"SUSE {release}")
+    return Ecosystem(found.name, Scheme.RPM, found.line, found.others) if found else None
 
 
 def _opensuse(release: str) -> Ecosystem | None:
-    if found := re.fullmatch(r"Leap Micro (\d+\.\d+)", release):
-        return Ecosystem(f"opensuse-leap-micro:{found[1]}", Scheme.RPM)
-    found = re.fullmatch(r"Leap (\d+\.\d+)( NonFree)?", release)
-    return (
-        Ecosystem(f"opensuse-leap:{found[1]}", Scheme.RPM, "NonFree" if found[2] else None) if found else None
-    )
+    found = suse_products.release_of(f"openSUSE {release}")
+    return Ecosystem(found.name, Scheme.RPM, found.line, found.others) if found else None
 
 
 _FAMILIES: dict[str, Callable[[str], Ecosystem | None]] = {

@@ -6,13 +6,8 @@ Source  https://access.redhat.com/security/data (CPE names in URI form), docs.re
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cmp_to_key, lru_cache
-
-from sentrikat.domain.errors import InvalidVersion
-from sentrikat.domain.ranges import VersionRange
-from sentrikat.domain.versions import Scheme, compare
+from functools import lru_cache
 
 # Repaired past their minor release, under lower numbers than the main stream: releases of their own, for judged by
 # them a host of the main stream would look repaired, and judged by the main stream theirs would look broken.
@@ -27,7 +22,6 @@ _BUILD = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.+-]*)-(?:(?P<epoch>\d+):)?(?P<version>[^-:/\s]+)-(?P<release>[^-:/\s]+)"
 )
 _PACKAGE = re.compile(r"(?:(?P<module>[\w.+-]+:[\w.+-]+)/)?(?P<name>[A-Za-z0-9][\w.+-]*)")
-_BEGIN = re.compile(r"[^-]+-\d+")  # version, and the first number of the release
 _MODULAR = re.compile(r"\.module[+_]")
 
 
@@ -87,31 +81,3 @@ def package(text: str) -> Package | None:
     """Read a package's name, as `openssl` or `nodejs:16/nodejs`; None for an image (`openshift4/ose-cli`)."""
     found = _PACKAGE.fullmatch(text)
     return Package(found["name"], found["module"] or "") if found else None
-
-
-def unrepaired(builds: Iterable[str]) -> list[VersionRange]:
-    """Give the spans of builds without a repair, from all builds of a stream that are said to hold it.
-
-    A flaw is repaired in the minor release of the day, and named again when a later one begins (kernel 348.20.1.el8_5, and
-    372.9.1.el8): builds between hold the repair. It is named again within one, or for a later one that began without it
-    (microcode_ctl 61.6.el7_8, and 73.11.el7_9): then only the later build does. Updates of a minor release append to the
-    release number it began with, so a later build speaks for what begins like it: 73.11.el7_9 for all from 73 on.
-    """
-    try:
-        ordered = sorted(set(builds), key=cmp_to_key(_compare))
-    except InvalidVersion:
-        return [VersionRange(Scheme.RPM, fixed=one) for one in sorted(set(builds))]
-    spans: list[VersionRange] = []
-    for one in ordered:
-        begin = _BEGIN.match(one)
-        if not spans:
-            spans.append(VersionRange(Scheme.RPM, fixed=one))
-        elif begin is None or compare(Scheme.RPM, begin[0], spans[-1].fixed or "") <= 0:
-            spans[-1] = VersionRange(Scheme.RPM, spans[-1].introduced, fixed=one)
-        else:
-            spans.append(VersionRange(Scheme.RPM, begin[0], fixed=one))
-    return spans
-
-
-def _compare(one: str, other: str) -> int:
-    return compare(Scheme.RPM, one, other)

@@ -1,10 +1,9 @@
 """One VEX document of Red Hat (CSAF 2.0, profile csaf_vex) as an Advisory.
 
-Source  https://security.access.redhat.com/data/csaf/v2/vex/, https://docs.oasis-open.org/csaf/csaf/v2.0/
+Source  https://security.access.redhat.com/data/csaf/v2/vex/; formats.csaf has what all publishers share
 
-A status names product ids; a product id is a component of a platform, put together by `relationships`. The platform is
-known by its CPE name, the component by its package URL: `src` packages carry the flaw's name and stand for every binary
-built from them, so binaries are read only where no source is named.
+The platform is known by its CPE name, the component by its package URL: `src` packages carry the flaw's name and stand
+for every binary built from them, so binaries are read only where no source is named.
 
     fixed                `@version`: the builds that hold the repair, see `unrepaired`
     known_affected       without version; why there is no repair stands in `remediations`
@@ -18,76 +17,31 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from sentrikat.domain.advisory import Advisory, Product, Remedy, Score, Statement, Status
+from sentrikat.domain.advisory import Advisory, Product, Remedy, Statement, Status
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.domain.versions import Scheme
 from sentrikat.feeds import fields
-from sentrikat.feeds.formats.redhat_products import Package, package, release_of_cpe, unrepaired
-from sentrikat.feeds.formats.scores import score_of_vector
+from sentrikat.feeds.formats import csaf
+from sentrikat.feeds.formats.csaf import ProductTree
+from sentrikat.feeds.formats.redhat_products import Package, package, release_of_cpe
+from sentrikat.feeds.formats.rpm_builds import unrepaired
 
-DEEPEST_TREE = 12  # branches of real documents are five deep
-MOST_PRODUCTS = 400_000  # the kernel's documents name some 50,000
-_DESCRIPTION_LENGTH = 8_000
-_NOTE_LENGTH = 300
 _DEBUG = ("-debuginfo", "-debugsource", "-debuginfo-common")
-
-# The word of the remediation, lower case, as Red Hat's fix states go by in all its data.
-REMEDIES = {
-    "affected": Remedy.OPEN,
-    "fix deferred": Remedy.DEFERRED,
-    "will not fix": Remedy.WILL_NOT_FIX,
-    # "the release is past the phase in which a flaw of this impact is repaired; it should be assumed to be affected"
-    "out of support scope": Remedy.END_OF_LIFE,
-}
 
 Key = tuple[str, str, str | None]  # release, package, module stream
 
 
 def advisory(document: Mapping[str, Any], source: str) -> Advisory:
     """Give the Advisory of one document; ValueError or KeyError where it breaks the form."""
-    flaws = fields.objects(document, "vulnerabilities")
-    if len(flaws) != 1:
-        raise ValueError(f"it is about {len(flaws)} flaws instead of one")
-    flaw = flaws[0]
-    name = fields.cve(flaw, "cve")
-    tracking = fields.child(fields.child(document, "document"), "tracking")
-    if flaw.get("product_status") and not document.get("product_tree"):
-        raise ValueError("it speaks of products and has no product_tree")
-    tree = _Tree(fields.child(document, "product_tree"))
-    return Advisory(
-        source=source,
-        id=name,
-        vulnerabilities=(name,),
-        statements=tuple(_statements(flaw, tree)),
-        title=fields.prose(flaw, "title"),
-        description=_description(flaw),
-        published=fields.moment(flaw, "release_date"),
-        modified=fields.moment(tracking, "current_release_date"),
-        scores=tuple(_scores(flaw)),
-        weaknesses=_weaknesses(flaw),
-        references=fields.unique(
-            url for one in fields.objects(flaw, "references") if (url := fields.optional(one, "url"))
-        )[: fields.MOST_REFERENCES],
-    )
+    return csaf.advisory(document, source, "Red Hat", lambda flaw, tree: _statements(flaw, _Tree(tree)))
 
 
 class _Tree:
-    """The products of a document, and what a product id comes to: the release, and the package."""
+    """What a product id of a document comes to: the release, and the package."""
 
-    def __init__(self, tree: Mapping[str, Any]) -> None:
-        self._helpers: dict[str, Mapping[str, Any]] = {}
-        self._parts: dict[str, tuple[str, str]] = {}
-        self._walk(fields.objects(tree, "branches"), 0)
-        for one in fields.objects(tree, "full_product_names"):
-            self._helpers[fields.text(one, "product_id")] = fields.child(one, "product_identification_helper")
-        for one in fields.objects(tree, "relationships"):
-            name = fields.text(fields.child(one, "full_product_name"), "product_id")
-            self._parts[name] = (
-                fields.text(one, "product_reference"),
-                fields.text(one, "relates_to_product_reference"),
-            )
-        if len(self._helpers) + len(self._parts) > MOST_PRODUCTS:
-            raise ValueError(f"it names more than {MOST_PRODUCTS:,} products")
+    def __init__(self, tree: ProductTree) -> None:
+        self._tree = tree
+        self._parts = tree.parts
         self._known: dict[str, Package | None] = {}
 
     def resolve(self, product_id: str) -> tuple[str, Package] | None:
@@ -101,7 +55,7 @@ class _Tree:
         ):  # older documents: the package is part of a module, which is part of the platform
             module_id, platform = self._parts[platform]
             module = _stream(module_id)
-        cpe = fields.optional(self._helpers.get(platform, {}), "cpe")
+        cpe = self._tree.cpe(platform)
         release = release_of_cpe(cpe) if cpe else None
         if release is None:
             return None
@@ -112,19 +66,9 @@ class _Tree:
             found = Package(found.name, module, found.version, found.is_source, found.arch)
         return release, found
 
-    def _walk(self, branches: Iterable[Mapping[str, Any]], depth: int) -> None:
-        if depth > DEEPEST_TREE:
-            raise ValueError(f"its product tree is more than {DEEPEST_TREE} levels deep")
-        for branch in branches:
-            product = fields.child(branch, "product")
-            if product:
-                name = fields.text(product, "product_id")
-                self._helpers[name] = fields.child(product, "product_identification_helper")
-            self._walk(fields.objects(branch, "branches"), depth + 1)
-
     def _package(self, component: str) -> Package | None:
         if component not in self._known:
-            purl = fields.optional(self._helpers.get(component, {}), "purl")
+            purl = self._tree.purl(component)
             self._known[component] = _package_of_purl(purl, component) if purl else package(component)
         return self._known[component]
 
@@ -217,8 +161,8 @@ def _unrepaired(
 ) -> dict[Key, tuple[Status, Remedy | None, str | None]]:
     """Give what is said of packages without a repair; where a document contradicts itself, the worse holds."""
     said: dict[Key, tuple[Status, Remedy | None, str | None]] = {}
-    why = _reasons(fields.objects(flaw, "flags"), "label")
-    plans = _reasons(
+    why = csaf.reasons(fields.objects(flaw, "flags"), "label")
+    plans = csaf.reasons(
         [one for one in fields.objects(flaw, "remediations") if one.get("category") in _NO_REPAIR], "details"
     )
     by_products = _built_beside(status, tree)
@@ -236,7 +180,7 @@ def _unrepaired(
             plan = plans.get(name)
             said[release, one.name, one.stream] = (
                 Status.AFFECTED,
-                REMEDIES.get((plan or "").lower(), Remedy.OPEN),
+                csaf.REMEDIES.get((plan or "").lower(), Remedy.OPEN),
                 plan,
             )
     return said
@@ -258,36 +202,3 @@ def _built_beside(status: Mapping[str, Any], tree: _Tree) -> list[tuple[str, str
 
 
 _NO_REPAIR = frozenset({"none_available", "no_fix_planned", "fix_planned"})
-
-
-def _reasons(entries: Iterable[Mapping[str, Any]], words: str) -> dict[str, str]:
-    """Give by product id what `entries` say of it."""
-    found: dict[str, str] = {}
-    for entry in entries:
-        if said := fields.prose(entry, words):
-            for name in fields.texts(entry, "product_ids"):
-                found[name] = said[:_NOTE_LENGTH]
-    return found
-
-
-def _description(flaw: Mapping[str, Any]) -> str | None:
-    for note in fields.objects(flaw, "notes"):
-        if note.get("category") == "description" and (words := fields.prose(note, "text")):
-            return words[:_DESCRIPTION_LENGTH]
-    return None
-
-
-def _scores(flaw: Mapping[str, Any]) -> Iterator[Score]:
-    seen: set[str] = set()
-    for entry in fields.objects(flaw, "scores"):
-        for form in ("cvss_v2", "cvss_v3", "cvss_v4"):
-            vector = fields.optional(fields.child(entry, form), "vectorString")
-            if vector and vector not in seen:
-                if score := score_of_vector(vector, "Red Hat", primary=not seen):
-                    yield score
-                seen.add(vector)
-
-
-def _weaknesses(flaw: Mapping[str, Any]) -> tuple[str, ...]:
-    weakness = fields.optional(fields.child(flaw, "cwe"), "id")
-    return (weakness,) if weakness and weakness.startswith("CWE-") else ()
