@@ -37,7 +37,7 @@ def create_account(
     """
     caller.require(Permission.INSTALLATION_MANAGE)
     login = normal_login(login)
-    if not _LOGIN.fullmatch(login):
+    if not is_login(login):
         raise InvalidInput(
             f"The account was not created: “{login}” cannot be a login name.",
             hint="Use letters, digits and . _ @ + -, at most 100.",
@@ -175,6 +175,11 @@ def require_resettable(caller: Caller, user: UserAccount) -> None:
             f"The password of “{user.login}” was not reset: it is your own account.",
             hint="Change it under Profile. Nothing was changed.",
         )
+    if user.provider_id is not None:
+        raise Conflict(
+            f"The password of “{user.login}” was not reset: the account belongs to a directory or SAML provider.",
+            hint="Change the password there. Nothing was changed.",
+        )
 
 
 def reset_password(
@@ -220,6 +225,11 @@ def get_account(session: Session, login: str) -> UserAccount:
 def normal_login(login: str) -> str:
     """Give the one spelling of a login name."""
     return login.strip().casefold()
+
+
+def is_login(login: str) -> bool:
+    """Say whether a normal login name is one that an account may have."""
+    return _LOGIN.fullmatch(login) is not None
 
 
 def normal_display_name(name: str) -> str:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Identity, Index, LargeBinary, Text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sentrikat.infra.database.base import Base
+from sentrikat.infra.encryption import ENCRYPTED
 
 Moment = TIMESTAMP(timezone=True)
 
@@ -29,11 +41,16 @@ class UserAccount(Base):
     """A person. Not of one organization: memberships say where they may do what."""
 
     __tablename__ = "user_account"
+    __table_args__ = (
+        UniqueConstraint("provider_id", "external_id"),
+        CheckConstraint("(provider_id is null) = (external_id is null)", name="provider"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     login: Mapped[str] = mapped_column(Text, unique=True)  # lower case
     display_name: Mapped[str] = mapped_column(Text)
-    password_hash: Mapped[str] = mapped_column(Text)  # bcrypt, cost 12
+    email: Mapped[str | None] = mapped_column(Text)  # lower case; not unique: families of accounts share one
+    password_hash: Mapped[str | None] = mapped_column(Text)  # bcrypt, cost 12; None: a directory knows it
     password_changed_at: Mapped[datetime] = mapped_column(Moment)
     # Somebody else has seen the password: it opens the door once, to choose another one.
     must_change_password: Mapped[bool] = mapped_column(server_default="false")
@@ -41,6 +58,11 @@ class UserAccount(Base):
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment)
     last_sign_in_at: Mapped[datetime | None] = mapped_column(Moment)
+    # The directory or SAML provider that vouches for the person, and its immutable name for them.
+    provider_id: Mapped[int | None] = mapped_column(ForeignKey("identity_provider.id"))
+    external_id: Mapped[str | None] = mapped_column(Text)
+    # `installation_admin` was given by a group rule, and goes when the rule no longer speaks for them.
+    admin_by_rule: Mapped[bool] = mapped_column(server_default="false")
 
 
 class Membership(Base):
@@ -55,6 +77,8 @@ class Membership(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), primary_key=True, index=True)
     role: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Moment)
+    # Given by a group rule of this provider, which also changes and ends it; None: by a person.
+    provider_id: Mapped[int | None] = mapped_column(ForeignKey("identity_provider.id"))
 
 
 class WebSession(Base):
@@ -102,3 +126,45 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(Moment)
     last_used_at: Mapped[datetime | None] = mapped_column(Moment)
     created_by: Mapped[str] = mapped_column(Text)  # actor, as in the audit log
+
+
+class IdentityProvider(Base):
+    """A directory or SAML provider that people may sign in with. `settings` has one form per kind."""
+
+    __tablename__ = "identity_provider"
+    __table_args__ = (CheckConstraint("kind in ('ldap','saml')", name="kind"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    position: Mapped[int]  # directories are asked in this order
+    enabled: Mapped[bool] = mapped_column(server_default="true")
+    provisioning: Mapped[bool] = mapped_column(server_default="true")  # make accounts at the first sign-in
+    settings: Mapped[dict[str, Any]]  # checked by identity/provider_settings.py
+    # An LDAP service account's password, or a SAML service provider's private key.
+    secret: Mapped[bytes | None] = mapped_column(LargeBinary, info={ENCRYPTED: "identity_provider.secret"})
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    last_sync_at: Mapped[datetime | None] = mapped_column(Moment)  # the last one that went through
+    last_sync: Mapped[dict[str, Any] | None]  # what it saw and did
+    last_error: Mapped[str | None] = mapped_column(Text)  # None: it answered the last time it was asked
+    last_error_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class IdentityGroupRule(Base):
+    """Members of a provider's group get a role in an organization, or run the installation."""
+
+    __tablename__ = "identity_group_rule"
+    __table_args__ = (
+        UniqueConstraint("provider_id", "position"),
+        CheckConstraint("(organization_id is null) = (role is null)", name="organization_and_role"),
+        CheckConstraint("organization_id is not null or installation_admin", name="gives_something"),
+        CheckConstraint("role in ('viewer','analyst','manager','administrator','auditor')", name="role"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    provider_id: Mapped[int] = mapped_column(ForeignKey("identity_provider.id", ondelete="CASCADE"))
+    position: Mapped[int]  # for one organization, the first rule that matches decides
+    group_name: Mapped[str] = mapped_column(Text)  # a name or DN, as `normal_group` writes it; * is everybody
+    organization_id: Mapped[int | None] = mapped_column(ForeignKey("organization.id"))
+    role: Mapped[str | None] = mapped_column(Text)
+    installation_admin: Mapped[bool] = mapped_column(server_default="false")
