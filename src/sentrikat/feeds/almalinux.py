@@ -31,6 +31,7 @@ from sentrikat.feeds.adapter import (
     Quarantined,
     Transport,
     attempt,
+    familiar,
     mostly_good,
     reading,
 )
@@ -55,6 +56,53 @@ RELEASES = ("8", "9", "10")
 _SELF = re.compile(r"https://errata\.almalinux\.org/(\d{1,2})/")
 _BUILT_FOR = re.compile(r"[._]el(\d{1,2})(?![\d])")
 _ERRATUM = re.compile(r"AL[SBE]A-\d{4}:[\w.]{1,40}")
+
+_FIELDS = frozenset(
+    {
+        "_id",
+        "bs_repo_id",
+        "description",
+        "fromstr",
+        "id",
+        "issued_date",
+        "modules",
+        "packages",
+        "pkglist",
+        "pushcount",
+        "reboot_suggested",
+        "references",
+        "release",
+        "relogin_suggested",
+        "restart_suggested",
+        "rights",
+        "severity",
+        "solution",
+        "status",
+        "summary",
+        "title",
+        "type",
+        "updated_date",
+        "updateinfo_id",
+        "version",
+    }
+)
+_PACKAGE_FIELDS = frozenset(
+    {
+        "arch",
+        "checksum",
+        "checksum_type",
+        "epoch",
+        "filename",
+        "module",
+        "name",
+        "reboot_suggested",
+        "release",
+        "relogin_suggested",
+        "restart_suggested",
+        "src",
+        "version",
+    }
+)
 
 
 def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iterator[Document]:  # noqa: ARG001
@@ -114,6 +162,7 @@ class _Rejoined:
 
 def _advisory(erratum: Mapping[str, Any]) -> Advisory | None:
     """Give the Advisory of an erratum, or None for one that repairs no flaw."""
+    familiar(erratum, _FIELDS, "erratum")
     identifier = fields.text(erratum, "id")
     if not _ERRATUM.fullmatch(identifier):
         raise ValueError(f"{identifier[:40]!r} is no id of an erratum")
@@ -155,6 +204,7 @@ def _advisory(erratum: Mapping[str, Any]) -> Advisory | None:
 
 
 def _build(package: Mapping[str, Any]) -> Build:
+    familiar(package, _PACKAGE_FIELDS, "package")
     module = fields.optional(package, "module")
     if module is not None and module.count(":") < 1:
         raise ValueError(f"the module {module[:60]!r} names no stream")

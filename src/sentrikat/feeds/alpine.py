@@ -31,6 +31,7 @@ from sentrikat.feeds.adapter import (
     Quarantined,
     Transport,
     attempt,
+    familiar,
     mostly_good,
     reading,
 )
@@ -57,6 +58,8 @@ _MOST_BRANCHES = 99
 
 LARGEST = 64 << 20  # bytes unpacked; the largest real file has 300 KB
 _FLAW = re.compile(r"(CVE-\d{4}-\d{4,19})(?:-\d{1,2}|\.patch)?")  # rsync's CVE-2017-17434 took two patches
+_FIELDS = frozenset({"apkurl", "archs", "distroversion", "packages", "reponame", "urlprefix"})
+_PACKAGE_FIELDS = frozenset({"name", "secfixes"})
 _OTHER_FLAW = re.compile(r"[A-Z][A-Za-z]{2,10}-[\w-]{2,40}")
 _PLACEHOLDER = re.compile(r"CVE-[\d?]*\?[\d?-]*|CVE-\d{1,6}")
 
@@ -108,6 +111,7 @@ def _databases(document: Document) -> Iterator[bytes]:
 
 
 def _of_database(database: Mapping[str, Any]) -> Iterator[Record | Quarantined]:
+    familiar(database, _FIELDS, "database")
     branch = fields.text(database, "distroversion")
     repository = fields.text(database, "reponame")
     number = branch.removeprefix("v")
@@ -131,6 +135,7 @@ def _of_database(database: Mapping[str, Any]) -> Iterator[Record | Quarantined]:
 
 def _of_package(number: str, place: str, package: Mapping[str, Any]) -> Iterator[Advisory]:
     name = fields.text(package, "name")
+    familiar(package, _PACKAGE_FIELDS, "pkg")
     if "secfixes" not in package:  # there in every package, be it empty: without it the form has changed
         raise KeyError("secfixes")
     product = Product(f"alpine:{number}", name)

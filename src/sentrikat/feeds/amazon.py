@@ -32,6 +32,7 @@ from sentrikat.feeds.adapter import (
     attempt,
     mostly_good,
     reading,
+    unfamiliar,
 )
 from sentrikat.feeds.formats.rpm_builds import Build, evr, repaired
 from sentrikat.feeds.formats.xml_records import xml_records
@@ -58,6 +59,25 @@ _MOST_TOPICS = 500
 _COLLECTION = re.compile(r"amazon-linux(?:-(ami|2|20\d\d))?(?:---([\w.+-]{1,80}))?")
 _LINE = re.compile(r"(\d+(?:\.\d+)*)$")
 _ADVISORY = re.compile(r"ALAS[\w.+-]{0,60}-\d{4}-\d{1,6}")
+
+_FIELDS = frozenset(
+    {
+        "description",
+        "id",
+        "issued",
+        "pkglist",
+        "pushcount",
+        "reboot_suggested",
+        "references",
+        "release",
+        "rights",
+        "severity",
+        "solution",
+        "summary",
+        "title",
+        "updated",
+    }
+)
 
 
 def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iterator[Document]:  # noqa: ARG001
@@ -138,6 +158,8 @@ def _advisories(document: Document) -> Iterator[Record | Quarantined]:
 
 
 def _advisory(update: Element) -> Advisory:
+    for name in {one.tag for one in update} - _FIELDS:
+        unfamiliar(f"update.{name}")
     identifier = fields.short(update.findtext("id"), "id")
     if not identifier or not _ADVISORY.fullmatch(identifier):
         raise ValueError(f"{(identifier or '')[:40]!r} is no id of an advisory")

@@ -30,6 +30,7 @@ from sentrikat.feeds.adapter import (
     Quarantined,
     Transport,
     attempt,
+    familiar,
     mostly_good,
     reading,
 )
@@ -51,6 +52,32 @@ WANTED = (*SYSTEM_PRODUCTS, *PRODUCTS)
 _LARGEST = 8 << 20  # bytes; the largest real document has 60 KB
 _MOST_CYCLES = 2_000
 _PRODUCT = re.compile(r"[\w.+-]{1,80}")
+
+# The last ones are columns that single products have beside the usual ones.
+_FIELDS = frozenset(
+    {
+        "codename",
+        "cycle",
+        "discontinued",
+        "eol",
+        "extendedSupport",
+        "latest",
+        "latestReleaseDate",
+        "link",
+        "lts",
+        "releaseDate",
+        "releaseLabel",
+        "support",
+        "ansibleCoreVersion",
+        "eoesProvider",
+        "powershellVersionsManagedNode",
+        "pythonVersionsControlNode",
+        "pythonVersionsManagedNode",
+        "recommendedJavaVersion",
+        "staleReleaseThresholdDays",
+        "supportedJavaVersions",
+    }
+)
 
 
 def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iterator[Document]:  # noqa: ARG001
@@ -107,6 +134,7 @@ def _records(document: Document) -> Iterator[Record | Quarantined]:
 
 
 def _cycle(product: str, entry: Mapping[str, Any]) -> Cycle:
+    familiar(entry, _FIELDS, "cycle")
     name = entry.get("cycle")
     if isinstance(name, int | float) and not isinstance(name, bool):
         name = str(name)

@@ -41,6 +41,7 @@ from sentrikat.feeds.adapter import (
     Quarantined,
     Transport,
     attempt,
+    familiar,
     mostly_good,
     reading,
 )
@@ -61,6 +62,27 @@ PAGE = 100  # the largest the server gives
 MOST_PAGES = 400  # the list has some 1,800 entries
 LARGEST = 128 << 20  # bytes; the mapping has 12 million
 
+_FIELDS = frozenset(
+    {
+        "aliases",
+        "assigner",
+        "baseScore",
+        "baseScoreVector",
+        "baseScoreVersion",
+        "datePublished",
+        "dateUpdated",
+        "description",
+        "enisaIdAdvisory",
+        "enisaIdProduct",
+        "enisaIdVendor",
+        "enisaIdVulnerability",
+        "enisaUuid",
+        "epss",
+        "exploitedSince",
+        "id",
+        "references",
+    }
+)
 _EUVD = re.compile(r"EUVD-\d{4}-\d{1,19}")
 _TIME = re.compile(r"([A-Z][a-z]{2}) (\d{1,2}), (\d{4})(?:, (\d{1,2}):(\d\d):(\d\d)\s?([AP])M)?")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -165,6 +187,7 @@ def _records(document: Document) -> Iterator[Record | Quarantined]:
 
 
 def _read(item: Mapping[str, Any]) -> list[Record]:
+    familiar(item, _FIELDS, "item")
     name = fields.text(item, "id")
     if not _EUVD.fullmatch(name):
         raise ValueError("id is not an EUVD id")

@@ -21,6 +21,7 @@ from sentrikat.feeds.adapter import (
     Quarantined,
     Transport,
     attempt,
+    familiar,
     mostly_good,
     reading,
 )
@@ -39,6 +40,37 @@ COMPLETE = True
 
 PAGE = "https://github.com/rapid7/metasploit-framework/blob/master"
 MOST_REFERENCES = 5  # of one flaw; the rest is counted
+
+_FIELDS = frozenset(
+    {
+        "actions",
+        "aliases",
+        "arch",
+        "author",
+        "autofilter_ports",
+        "autofilter_services",
+        "check",
+        "default_credential",
+        "description",
+        "disclosure_date",
+        "fullname",
+        "is_install_path",
+        "mod_time",
+        "name",
+        "needs_cleanup",
+        "notes",
+        "path",
+        "platform",
+        "post_auth",
+        "rank",
+        "ref_name",
+        "references",
+        "rport",
+        "session_types",
+        "targets",
+        "type",
+    }
+)
 
 
 def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iterator[Document]:  # noqa: ARG001
@@ -89,6 +121,7 @@ def _records(document: Document) -> Iterator[Record | Quarantined]:
 
 
 def _module(module: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    familiar(module, _FIELDS, "module")
     path = fields.text(module, "path")
     if not path.startswith("/modules/") or any(one in path for one in " ?#\"'<>\\"):
         raise ValueError("path is not a place among the modules")

@@ -32,6 +32,7 @@ from sentrikat.feeds.adapter import (
     Quarantined,
     Transport,
     attempt,
+    familiar,
     mostly_good,
     reading,
 )
@@ -72,6 +73,46 @@ _DESCRIPTION_LENGTH = 8_000
 _AFFECTED, _NOT_AFFECTED = 3, 4  # ProductStatuses
 _VENDOR_FIX, _NONE_AVAILABLE, _WILL_NOT_FIX = 2, 3, 4  # Remediations
 _DESCRIPTION = 2  # Notes
+
+_FIELDS = frozenset(
+    {
+        "Acknowledgments",
+        "CVE",
+        "CVSSScoreSets",
+        "CWE",
+        "DiscoveryDate",
+        "DiscoveryDateSpecified",
+        "ID",
+        "Involvements",
+        "Notes",
+        "Ordinal",
+        "ProductStatuses",
+        "References",
+        "ReleaseDate",
+        "ReleaseDateSpecified",
+        "Remediations",
+        "RevisionHistory",
+        "Threats",
+        "Title",
+    }
+)
+_REMEDY_FIELDS = frozenset(
+    {
+        "AffectedFiles",
+        "Date",
+        "DateSpecified",
+        "Description",
+        "Entitlement",
+        "FixedBuild",
+        "GroupID",
+        "ProductID",
+        "RestartRequired",
+        "SubType",
+        "Supercedence",
+        "Type",
+        "URL",
+    }
+)
 
 
 def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iterator[Document]:  # noqa: ARG001
@@ -184,6 +225,7 @@ class _Month:
 
     def advisory(self, record: Mapping[str, Any]) -> Advisory | None:
         """Give what the month says of one flaw; None for an advisory that is about none."""
+        familiar(record, _FIELDS, "Vulnerability")
         number = fields.text(record, "CVE")
         name = number.removesuffix("-M")  # what Microsoft's Linux says of a flaw beside another record of it
         is_flaw = bool(fields.CVE.fullmatch(name))
@@ -247,6 +289,7 @@ class _Month:
         packages: list[Statement],
     ) -> None:
         """File one remedy under each product it is for."""
+        familiar(remedy, _REMEDY_FIELDS, "Remediation")
         kind = remedy.get("Type")
         numbers = fields.texts(remedy, "ProductID")
         if kind in (_NONE_AVAILABLE, _WILL_NOT_FIX):

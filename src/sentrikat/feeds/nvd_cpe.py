@@ -33,6 +33,7 @@ from sentrikat.feeds.adapter import (
     Quarantined,
     Transport,
     attempt,
+    familiar,
     mostly_good,
     reading,
 )
@@ -55,6 +56,20 @@ PAGE = 10_000  # NVD's largest
 FILE_AFTER = timedelta(days=60)
 PORTION = 20_000  # products held in memory: some 15 MB
 MOST_TARGETS = 12  # kinds of target software kept of a product; more means "anything"
+
+_FIELDS = frozenset(
+    {
+        "cpeName",
+        "cpeNameId",
+        "created",
+        "deprecated",
+        "deprecatedBy",
+        "deprecates",
+        "lastModified",
+        "refs",
+        "titles",
+    }
+)
 
 
 def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iterator[Document]:
@@ -177,6 +192,7 @@ def _read(item: object) -> _Name:
     name = parse_name(fields.text(record, "cpeName"))
     if ANY in (name.part, name.vendor, name.product) or NA in (name.vendor, name.product):
         raise ValueError("cpeName names no product")
+    familiar(record, _FIELDS, "cpe")
     deprecated = fields.flag(record, "deprecated")
     replacement = None
     if deprecated:

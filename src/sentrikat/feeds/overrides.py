@@ -22,6 +22,7 @@ from sentrikat.feeds.adapter import (
     Quarantined,
     Transport,
     attempt,
+    familiar,
     mostly_good,
     reading,
 )
@@ -35,6 +36,9 @@ LICENSE = "CC0-1.0"
 TERMS = "nvd-data-overrides of Anchore, public domain (CC0 1.0)."
 PACE = timedelta(days=3)
 COMPLETE = True  # an override that is gone was taken back: NVD has the configuration now
+
+_FIELDS = frozenset({"_annotation", "cve"})
+_ANNOTATION_FIELDS = frozenset({"cna", "cve_id", "description", "generated_from", "modified", "needs_review", "published", "reason", "references"})
 
 
 def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iterator[Document]:  # noqa: ARG001
@@ -75,6 +79,8 @@ def _outside_data(name: str) -> bool:
 def _advisory(record: Mapping[str, Any]) -> Advisory:
     annotation = fields.mapping(record["_annotation"], "_annotation")
     cve = fields.mapping(record["cve"], "cve")
+    familiar(record, _FIELDS, "record")
+    familiar(annotation, _ANNOTATION_FIELDS, "_annotation")
     identifier = fields.cve(annotation, "cve_id")
     return Advisory(
         source=NAME,

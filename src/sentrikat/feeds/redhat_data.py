@@ -28,6 +28,7 @@ from sentrikat.feeds.adapter import (
     Quarantined,
     Transport,
     attempt,
+    familiar,
     mostly_good,
     reading,
 )
@@ -53,6 +54,29 @@ MOST_DOCUMENTS = 1_500  # a run; further ones continue
 PAGE = 1_000
 
 _DESCRIPTION_LENGTH = 8_000
+
+_FIELDS = frozenset(
+    {
+        "acknowledgement",
+        "affected_release",
+        "bugzilla",
+        "csaw",
+        "cvss",
+        "cvss3",
+        "cwe",
+        "details",
+        "document_distribution",
+        "iava",
+        "mitigation",
+        "name",
+        "package_state",
+        "public_date",
+        "references",
+        "statement",
+        "threat_severity",
+        "upstream_fix",
+    }
+)
 
 
 def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iterator[Document]:
@@ -144,6 +168,7 @@ def _records(document: Document) -> Iterator[Record | Quarantined]:
 
 def _advisory(record: Mapping[str, Any]) -> Advisory:
     name = fields.cve(record, "name")
+    familiar(record, _FIELDS, "record")
     details = fields.texts(
         {"details": [_cut(one) for one in fields.sequence(record.get("details"), "details")]}, "details"
     )

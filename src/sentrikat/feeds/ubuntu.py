@@ -22,6 +22,7 @@ from sentrikat.feeds.adapter import (
     Quarantined,
     Transport,
     attempt,
+    familiar,
     mostly_good,
     reading,
 )
@@ -39,6 +40,24 @@ COMPLETE = True  # a flaw that was settled moves to retired/, and stays
 
 LARGEST_FILE = 4 << 20  # bytes: the largest real file, a kernel flaw, has some 300 kB
 
+_FIELDS = frozenset(
+    {
+        "Assigned-to",
+        "Bugs",
+        "CRD",
+        "CVSS",
+        "Candidate",
+        "Description",
+        "Discovered-by",
+        "Mitigation",
+        "Notes",
+        "Priority",
+        "PublicDate",
+        "PublicDateAtUSN",
+        "References",
+        "Ubuntu-Description",
+    }
+)
 _FILE = re.compile(r"(?:.*/)?(?:active|retired|ignored)/(?P<name>CVE-\d{4}-\d{4,19})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2}:\d{2})?")
 _DESCRIPTION_LENGTH = 4_000
@@ -77,6 +96,7 @@ def _advisories(document: Document) -> Iterator[Record | Quarantined]:
 
 def _advisory(name: str, content: bytes) -> Advisory:
     entry = read(content.decode("utf-8", "replace").replace("\x00", "\ufffd"))
+    familiar(entry.fields, _FIELDS, "header")
     candidate = entry.fields.get("Candidate", "")
     if candidate != name:
         raise ValueError(f"the file {name} is about {candidate[:40]!r}")

@@ -35,6 +35,7 @@ from sentrikat.feeds.adapter import (
     attempt,
     mostly_good,
     reading,
+    unfamiliar,
 )
 from sentrikat.feeds.formats.microsoft import (
     Fix,
@@ -58,6 +59,20 @@ PACE = timedelta(days=60)
 COMPLETE = True
 
 _COLUMNS = ("DatePosted", "CVE", "BulletinKB", "AffectedProduct", "Supersedes")
+_KNOWN_COLUMNS = frozenset(
+    {
+        "AffectedComponent",
+        "AffectedProduct",
+        "BulletinKB",
+        "CVE",
+        "DatePosted",
+        "Exploits",
+        "Impact",
+        "Severity",
+        "Supersedes",
+        "Title",
+    }
+)
 _LARGEST = 1 << 30  # bytes unpacked; 136 MB in 2026
 _MOST_ROWS = 4_000_000
 _LONGEST_FIELD = 20_000
@@ -113,6 +128,8 @@ def _lines(plain: BinaryIO) -> Iterator[Mapping[str, str]]:
     missing = set(_COLUMNS) - set(reader.fieldnames or ())
     if missing:
         raise KeyError(min(missing))
+    for name in set(reader.fieldnames or ()) - _KNOWN_COLUMNS:
+        unfamiliar(f"column {name}")
     yield from reader
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sentrikat.domain.advisory import Advisory, Remedy, Score, Statement
 from sentrikat.feeds import fields
+from sentrikat.feeds.adapter import familiar
 from sentrikat.feeds.formats.scores import score_of_vector
 
 DEEPEST_TREE = 12  # branches of real documents are five deep
@@ -36,6 +37,16 @@ _GROUPS = {
     "fixed": ("first_fixed", "fixed"),
     "under investigation": ("under_investigation",),
 }
+
+_FIELDS = frozenset(
+    {"document", "product_tree", "vulnerabilities",}
+)
+_FLAW_FIELDS = frozenset(
+    {"acknowledgments", "cve", "cwe", "discovery_date", "flags", "id", "ids", "involvements", "notes", "product_status", "references", "release_date", "remediations", "scores", "threats", "title",}
+)
+_STATUSES = frozenset(
+    {"first_affected", "first_fixed", "fixed", "known_affected", "known_not_affected", "last_affected", "recommended", "under_investigation",}
+)
 
 Flaw = Mapping[str, Any]
 
@@ -92,6 +103,9 @@ def advisory(
     if len(flaws) != 1:
         raise ValueError(f"it is about {len(flaws)} flaws instead of one")
     flaw = flaws[0]
+    familiar(document, _FIELDS, "document")
+    familiar(flaw, _FLAW_FIELDS, "vulnerability")
+    familiar(fields.child(flaw, "product_status"), _STATUSES, "product_status")
     name = fields.cve(flaw, "cve")
     head = fields.child(document, "document")
     if flaw.get("product_status") and not document.get("product_tree"):

@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
+from sentrikat.feeds.adapter import unfamiliar
+
 _STATUSES = {"Known Affected": 3, "Known Not Affected": 4}
 _REMEDIATIONS = {
     "Workaround": 0,
@@ -26,6 +28,27 @@ _NOTES = {"Description": 2}
 _OTHER = 99
 _BLOCK = 1 << 16
 _DEEPEST = 50  # levels; real documents have nine
+
+
+_FIELDS = frozenset(
+    {
+        "Acknowledgments",
+        "CVE",
+        "CVSSScoreSets",
+        "CWE",
+        "DiscoveryDate",
+        "ID",
+        "Involvements",
+        "Notes",
+        "ProductStatuses",
+        "References",
+        "ReleaseDate",
+        "Remediations",
+        "RevisionHistory",
+        "Threats",
+        "Title",
+    }
+)
 
 
 class _Tree(TreeBuilder):
@@ -83,6 +106,8 @@ def read(stream: BinaryIO) -> dict[str, Any]:
 
 
 def _vulnerability(element: Element) -> dict[str, Any]:
+    for name in {_name(one) for one in element} - _FIELDS:
+        unfamiliar(f"Vulnerability.{name}")
     return {
         "CVE": _text(_first(element, "CVE")),
         "Title": {"Value": _text(_first(element, "Title"))},
