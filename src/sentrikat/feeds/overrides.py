@@ -38,7 +38,19 @@ PACE = timedelta(days=3)
 COMPLETE = True  # an override that is gone was taken back: NVD has the configuration now
 
 _FIELDS = frozenset({"_annotation", "cve"})
-_ANNOTATION_FIELDS = frozenset({"cna", "cve_id", "description", "generated_from", "modified", "needs_review", "published", "reason", "references"})
+_ANNOTATION_FIELDS = frozenset(
+    {
+        "cna",
+        "cve_id",
+        "description",
+        "generated_from",
+        "modified",
+        "needs_review",
+        "published",
+        "reason",
+        "references",
+    }
+)
 
 
 def fetch(transport: Transport, state: FeedState, options: FetchOptions) -> Iterator[Document]:  # noqa: ARG001

@@ -36,6 +36,7 @@ NEWER: list[tuple[str, str, bytes, bytes, str, Callable[[bytes], bytes]]] = [
     ("overrides", "overrides/CVE-2013-0249.json", b'"cve_id"', b'"new": 1, "cve_id"', "_annotation.new", bytes),
     ("redhat", "redhat/cve-2026-10001.json", b'"product_status"', b'"new": 1, "product_status"', "vulnerability.new", bytes),
     ("redhat_data", "redhat_data/CVE-2026-10001.json", b'"threat_severity"', b'"new": 1, "threat_severity"', "record.new", bytes),
+    ("suse", "suse/cve-2026-10001.json", b'"product_status"', b'"new": 1, "product_status"', "vulnerability.new", bytes),
     ("ubuntu", "ubuntu/CVE-2026-10001", b"Priority:", b"New: 1\nPriority:", "header.New", in_active),
     ("vulnrichment", "cve5/CVE-2017-12374.json", b'"affected":', b'"new": 1, "affected":', "cna.new", bytes),
     ("wesng", "wesng/CVEs_20310110.csv", b'"Supersedes"', b'"New","Supersedes"', "column New", wesng_archive),

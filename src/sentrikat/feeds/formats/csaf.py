@@ -39,13 +39,43 @@ _GROUPS = {
 }
 
 _FIELDS = frozenset(
-    {"document", "product_tree", "vulnerabilities",}
+    {
+        "document",
+        "product_tree",
+        "vulnerabilities",
+    }
 )
 _FLAW_FIELDS = frozenset(
-    {"acknowledgments", "cve", "cwe", "discovery_date", "flags", "id", "ids", "involvements", "notes", "product_status", "references", "release_date", "remediations", "scores", "threats", "title",}
+    {
+        "acknowledgments",
+        "cve",
+        "cwe",
+        "discovery_date",
+        "flags",
+        "id",
+        "ids",
+        "involvements",
+        "notes",
+        "product_status",
+        "references",
+        "release_date",
+        "remediations",
+        "scores",
+        "threats",
+        "title",
+    }
 )
 _STATUSES = frozenset(
-    {"first_affected", "first_fixed", "fixed", "known_affected", "known_not_affected", "last_affected", "recommended", "under_investigation",}
+    {
+        "first_affected",
+        "first_fixed",
+        "fixed",
+        "known_affected",
+        "known_not_affected",
+        "last_affected",
+        "recommended",
+        "under_investigation",
+    }
 )
 
 Flaw = Mapping[str, Any]
