@@ -89,6 +89,8 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
     app.state.settings = settings
     app.state.database = database
     app.state.clock = clock if clock is not None else SystemClock()
+    # Asked at every sign-in: which directories there are may change while the server runs.
+    app.state.password_sources = tuple
     app.state.session_cookie = Cookies.named(secure=settings.secure_cookies).session
     # What the supervisor asks; load balancers should rather ask for /api/v1/health/ready.
     app.add_api_route("/healthz", health.ready, include_in_schema=False)

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sentrikat.api.problems import Problem
 from sentrikat.app import create_app
 from sentrikat.feeds.snapshot import FEEDS as SNAPSHOT_FEEDS
+from sentrikat.identity.models import UserAccount
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.settings import Settings
@@ -61,6 +62,31 @@ def test_signing_in_gives_a_new_cookie_and_ends_the_old_session(
     assert "SameSite=lax" in cookie
     assert planted not in cookie
     assert client.get("/", headers={"Cookie": f"sentrikat_session={planted}"}).status_code == 303
+
+
+def test_a_password_that_somebody_else_has_seen_opens_the_door_to_choose_another_one_only(
+    client: TestClient, database: Database, estate: Estate
+) -> None:
+    with database.as_system() as session:
+        session.get_one(UserAccount, estate.users["nowhere"]).must_change_password = True
+
+    assert sign_in(client, "nowhere", next_path="/profile") == 303
+    assert "sentrikat_session" not in client.cookies
+    assert client.get("/profile").headers["location"].startswith("/sign-in")
+    page = client.get("/sign-in/new-password")
+    assert page.status_code == 200
+    for given, token, status in (
+        ("short", token_of(page.text), 422),
+        (PASSWORD, token_of(page.text), 422),
+        ("four random words here", "guess", 403),
+        ("four random words here", token_of(page.text), 303),
+    ):
+        answer = client.post("/sign-in/new-password", data={"csrf_token": token, "new_password": given})
+        assert answer.status_code == status
+    assert answer.headers["location"] == "/profile"
+    assert client.get("/profile").status_code == 200
+    assert "sentrikat_sign_in" not in client.cookies
+    assert client.get("/sign-in/new-password").headers["location"] == "/sign-in"
 
 
 def test_over_https_cookies_are_secure_and_bound_to_the_host(database: Database, clock: FrozenClock) -> None:

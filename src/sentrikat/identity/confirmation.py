@@ -8,8 +8,9 @@ from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Forbidden
 from sentrikat.domain.permissions import INSTALLATION_ADMINISTRATOR, Caller
 from sentrikat.identity import throttle
+from sentrikat.identity.admission import Reason, Refused
 from sentrikat.identity.models import UserAccount
-from sentrikat.identity.sign_in import Reason, Refused, begin, check
+from sentrikat.identity.sign_in import begin, check
 from sentrikat.infra.clock import Clock
 from sentrikat.infra.database.sessions import Database
 

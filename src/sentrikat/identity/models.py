@@ -97,6 +97,28 @@ class WebSession(Base):
     previous_visit_at: Mapped[datetime | None] = mapped_column(Moment)  # the sign-in before this one
     address: Mapped[str | None] = mapped_column(Text)
     user_agent: Mapped[str | None] = mapped_column(Text)
+    method: Mapped[str] = mapped_column(Text, server_default="password")  # how they proved who they are
+    provider_id: Mapped[int | None] = mapped_column(BigInteger)  # which directory or provider vouched for it
+    # The last time they proved it, by password or second factor: what is sensitive asks for a recent one.
+    authenticated_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class HalfOpenSignIn(Base):
+    """Somebody has proven who they are, and something is still asked before a session is opened."""
+
+    __tablename__ = "half_open_sign_in"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
+    method: Mapped[str] = mapped_column(Text)
+    provider_id: Mapped[int | None] = mapped_column(BigInteger)
+    csrf_secret: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    expires_at: Mapped[datetime] = mapped_column(Moment)
+    address: Mapped[str | None] = mapped_column(Text)
+    user_agent: Mapped[str | None] = mapped_column(Text)
+    next_path: Mapped[str] = mapped_column(Text)  # where they were going
 
 
 class SignInAttempt(Base):

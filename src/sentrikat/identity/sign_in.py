@@ -1,70 +1,65 @@
-"""Sign-in with a local password, in three steps.
+"""Signing in with a login name and a password: whose they are.
 
-    begin(session)      count the attempt, read the hash        short transaction
-    check(attempt)      bcrypt, a quarter of a second           no transaction waits for it
-    complete(session)   open a session, or log the refusal      short transaction
+    begin(session)            count the attempt, read the hash         short transaction
+    check(attempt, sources)   bcrypt, then directories in turn         no transaction waits for it
+    complete(session)         hand over to `finish`, or log a refusal  short transaction
 
-The answers are values: a wrong password is no exception.
+A local account is asked first, then every directory in its order. The answers are values: a wrong password
+is no exception. What is asked beyond the password, and the session, are admission.py's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 
-from sqlalchemy import select, update
+import structlog
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sentrikat.audit.journal import record
-from sentrikat.domain.permissions import Caller
-from sentrikat.identity import passwords, throttle, web_sessions
+from sentrikat.domain.errors import Unavailable
+from sentrikat.identity import passwords, throttle
 from sentrikat.identity.accounts import normal_login
+from sentrikat.identity.admission import (
+    Arrival,
+    HalfOpen,
+    Proven,
+    Reason,
+    Refused,
+    SignedIn,
+    SignInMethod,
+    SignInRules,
+    finish,
+    log_refusal,
+)
 from sentrikat.identity.models import UserAccount
-from sentrikat.identity.queries import organizations_of
-from sentrikat.identity.web_sessions import Opened, SessionLimits
 
+log = structlog.get_logger()
 
-class Reason(StrEnum):
-    """Why a sign-in was refused, as far as the person may know."""
+PasswordSource = Callable[[str, str], Proven | None]
+"""A directory: takes a login name as it was typed and a password, and gives the account they prove.
 
-    WRONG = "wrong"  # no such account, wrong password, or disabled: the answer is the same
-    THROTTLED = "throttled"
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Nobody was signed in."""
-
-    reason: Reason
-    retry_after: timedelta = timedelta(0)
-
-    @property
-    def sentence(self) -> str:
-        """Say it to the person."""
-        if self.reason is Reason.WRONG:
-            return "The login name or the password is not right."
-        minutes = max(1, -(-int(self.retry_after.total_seconds()) // 60))
-        span = "a minute" if minutes == 1 else f"{minutes} minutes"
-        return f"Too many attempts failed. Try again in {span}."
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A session was opened."""
-
-    user_id: int
-    session: Opened
+None: it does not know the name, or the password is wrong. Unavailable: it does not answer; the next one is
+asked. It opens its own transactions, and makes or updates the account that it vouches for.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A counted attempt whose password is still to be checked."""
+    """A counted attempt whose password is still to be checked; afterwards, what it proved."""
 
     login: str
     address: str | None
+    user_id: int | None
     password_hash: str | None
-    right: bool = False
+    proven: Proven | None = None
+    unanswered: bool = False  # a directory that might have known did not answer
+
+    @property
+    def right(self) -> bool:
+        """Say whether somebody was proven."""
+        return self.proven is not None
 
 
 def begin(session: Session, login: str, address: str | None, now: datetime) -> Attempt | Refused:
@@ -72,55 +67,51 @@ def begin(session: Session, login: str, address: str | None, now: datetime) -> A
     login = normal_login(login)
     if blocked := throttle.count_attempt(session, login, address, now):
         return Refused(Reason.THROTTLED, blocked.retry_after)
-    password_hash = session.scalar(
-        select(UserAccount.password_hash).where(UserAccount.login == login, UserAccount.disabled_at.is_(None))
-    )
-    return Attempt(login, address, password_hash)
+    found = session.execute(
+        select(UserAccount.id, UserAccount.password_hash).where(
+            UserAccount.login == login, UserAccount.disabled_at.is_(None)
+        )
+    ).one_or_none()
+    return Attempt(login, address, *(found or (None, None)))
 
 
-def check(attempt: Attempt, password: str) -> Attempt:
-    """Check the password; as slow for an unknown account as for a known one."""
-    return replace(attempt, right=passwords.is_right(password, attempt.password_hash))
+def check(attempt: Attempt, password: str, sources: Sequence[PasswordSource] = ()) -> Attempt:
+    """Find out whose the password is; as slow for an unknown account as for a known one.
+
+    Directories are asked after a wrong local password as they are for an unknown name, so that their time
+    does not tell the two apart.
+    """
+    if passwords.is_right(password, attempt.password_hash) and attempt.user_id is not None:
+        return replace(attempt, proven=Proven(attempt.user_id, SignInMethod.PASSWORD))
+    unanswered = False
+    if not password:
+        return attempt  # many directories take a bind without a password for an anonymous one
+    for source in sources:
+        try:
+            proven = source(attempt.login, password)
+        except Unavailable as error:
+            log.warning("directory did not answer at a sign-in", error=error.message)
+            unanswered = True
+            continue
+        if proven is not None:
+            return replace(attempt, proven=proven)
+    return replace(attempt, unanswered=unanswered)
 
 
 def complete(
-    session: Session, attempt: Attempt, limits: SessionLimits, *, now: datetime, user_agent: str | None
-) -> SignedIn | Refused:
-    """Open a session after the right password; log either way."""
-    user = session.scalar(
-        select(UserAccount).where(UserAccount.login == attempt.login, UserAccount.disabled_at.is_(None))
-    )
+    session: Session, attempt: Attempt, rules: SignInRules, *, now: datetime, arrival: Arrival
+) -> SignedIn | HalfOpen | Refused:
+    """Go on with whoever was proven; log a refusal."""
+    proven = attempt.proven
+    user = session.get(UserAccount, proven.user_id) if proven is not None else None
     # The hash must still be the one that was checked: the password may have been changed meanwhile.
-    if not attempt.right or user is None or user.password_hash != attempt.password_hash:
-        record(
-            session,
-            Caller(0, "visitor", frozenset(), attempt.address),
-            "sign_in.refused",
-            f"login:{attempt.login[:100]}",
-            now=now,
-        )
-        return Refused(Reason.WRONG)
+    stale = (
+        proven is not None
+        and proven.method is SignInMethod.PASSWORD
+        and (user is None or user.password_hash != attempt.password_hash)
+    )
+    if proven is None or user is None or stale:
+        log_refusal(session, attempt.login, arrival, now)
+        return Refused(Reason.WRONG, unanswered=attempt.unanswered)
     throttle.forget(session, attempt.login, attempt.address)
-    # People sign in often enough to sweep out what has ended.
-    throttle.purge(session, now)
-    web_sessions.purge(session, limits, now)
-    organizations = organizations_of(session, user.id, installation_admin=user.installation_admin)
-    opened = web_sessions.open_session(
-        session,
-        user,
-        organizations[0].id if organizations else None,
-        limits,
-        now=now,
-        address=attempt.address,
-        user_agent=user_agent,
-    )
-    session.execute(update(UserAccount).where(UserAccount.id == user.id).values(last_sign_in_at=now))
-    record(
-        session,
-        Caller(0, f"user:{user.id}", frozenset(), attempt.address),
-        "sign_in",
-        f"user:{user.id}",
-        {"login": user.login},
-        now=now,
-    )
-    return SignedIn(user.id, opened)
+    return finish(session, user, proven, rules, arrival, now=now)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from sentrikat.identity.models import UserAccount, WebSession
+from sentrikat.identity.models import HalfOpenSignIn, UserAccount, WebSession
 
 # Writing the last use on every click would make every page a write; a minute is exact enough.
 _USE_IS_NOTED_EVERY = timedelta(minutes=1)
@@ -47,6 +47,9 @@ class SignedInSession:
     csrf_token: str
     created_at: datetime
     previous_visit_at: datetime | None
+    method: str
+    provider_id: int | None
+    authenticated_at: datetime
 
 
 def open_session(
@@ -58,6 +61,8 @@ def open_session(
     now: datetime,
     address: str | None,
     user_agent: str | None,
+    method: str = "password",
+    provider_id: int | None = None,
 ) -> Opened:
     """Open a session with a new token; a token that existed before sign-in is never taken over."""
     token = secrets.token_urlsafe(32)
@@ -73,7 +78,10 @@ def open_session(
             expires_at=expires_at,
             previous_visit_at=user.last_sign_in_at,
             address=address,
-            user_agent=_printable(user_agent),
+            user_agent=printable(user_agent),
+            method=method,
+            provider_id=provider_id,
+            authenticated_at=now,
         )
     )
     return Opened(token, expires_at)
@@ -106,6 +114,9 @@ def resume(session: Session, token: str, limits: SessionLimits, now: datetime) -
         csrf_token=base64.urlsafe_b64encode(web_session.csrf_secret).decode().rstrip("="),
         created_at=web_session.created_at,
         previous_visit_at=web_session.previous_visit_at,
+        method=web_session.method,
+        provider_id=web_session.provider_id,
+        authenticated_at=web_session.authenticated_at,
     )
 
 
@@ -127,7 +138,8 @@ def end(session: Session, token: str) -> None:
 
 
 def end_all(session: Session, user_id: int, *, but: int | None = None) -> None:
-    """End every session of a user, or every other one."""
+    """End every session of a user, or every other one, and what was left half open."""
+    session.execute(delete(HalfOpenSignIn).where(HalfOpenSignIn.user_id == user_id))
     query = delete(WebSession).where(WebSession.user_id == user_id)
     session.execute(query if but is None else query.where(WebSession.id != but))
 
@@ -149,5 +161,6 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def _printable(text: str | None) -> str | None:
+def printable(text: str | None) -> str | None:
+    """Give what is kept of a browser's own name."""
     return None if text is None else "".join(c for c in text[:300] if c.isprintable())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, cast
@@ -17,6 +17,8 @@ from starlette.datastructures import FormData
 from sentrikat.domain.errors import Forbidden, InvalidInput
 from sentrikat.domain.permissions import Permission
 from sentrikat.identity.access import NotAuthenticated, Visit, visit_of_cookie
+from sentrikat.identity.admission import Arrival
+from sentrikat.identity.sign_in import PasswordSource
 from sentrikat.identity.web_sessions import SessionLimits, is_csrf_token
 from sentrikat.infra.clock import Clock
 from sentrikat.infra.database import Database
@@ -31,12 +33,13 @@ class Cookies:
 
     session: str
     visitor: str
+    half_open: str  # a sign-in of which something is still asked
 
     @classmethod
     def named(cls, *, secure: bool) -> Cookies:
         """Give the names for https or plain http."""
         prefix = "__Host-" if secure else ""
-        return cls(f"{prefix}sentrikat_session", f"{prefix}sentrikat_visitor")
+        return cls(f"{prefix}sentrikat_session", f"{prefix}sentrikat_visitor", f"{prefix}sentrikat_sign_in")
 
 
 def database_of(request: Request) -> Database:
@@ -54,6 +57,11 @@ def now_of(request: Request) -> datetime:
     return cast("Clock", request.app.state.clock).now()
 
 
+def password_sources_of(request: Request) -> Sequence[PasswordSource]:
+    """Give the directories that are asked for a password, in their order."""
+    return cast("Callable[[], Sequence[PasswordSource]]", request.app.state.password_sources)()
+
+
 def cookies_of(request: Request) -> Cookies:
     """Give the names of our cookies."""
     return Cookies.named(secure=settings_of(request).secure_cookies)
@@ -62,6 +70,11 @@ def cookies_of(request: Request) -> Cookies:
 def address_of(request: Request) -> str | None:
     """Give the address the request came from."""
     return request.client.host if request.client is not None else None
+
+
+def arrival_of(request: Request, next_path: str = "/") -> Arrival:
+    """Give where a sign-in comes from."""
+    return Arrival(address_of(request), request.headers.get("User-Agent"), next_path)
 
 
 def limits_of(settings: Settings) -> SessionLimits:
@@ -123,7 +136,7 @@ SystemSession = Annotated[Session, Depends(_system_session, scope="function")]
 Now = Annotated[datetime, Depends(now_of)]
 
 
-async def _read_form(request: Request) -> FormData:
+async def read_form(request: Request) -> FormData:
     """Read a form of plain fields; our pages send no files."""
     form = await request.form(max_files=0, max_fields=100)
     if any(not isinstance(value, str) for value in form.values()):
@@ -134,7 +147,7 @@ async def _read_form(request: Request) -> FormData:
 def _form_of_visit(
     request: Request,
     visit: Annotated[Visit, Depends(signed_in)],
-    form: Annotated[FormData, Depends(_read_form)],
+    form: Annotated[FormData, Depends(read_form)],
 ) -> dict[str, str]:
     given = form.get(CSRF_FIELD) or request.headers.get("X-CSRF-Token")
     if not is_csrf_token(visit.session, str(given) if given is not None else None):
@@ -164,7 +177,7 @@ def new_visitor_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def _form_of_visitor(request: Request, form: Annotated[FormData, Depends(_read_form)]) -> dict[str, str]:
+def _form_of_visitor(request: Request, form: Annotated[FormData, Depends(read_form)]) -> dict[str, str]:
     cookie = request.cookies.get(cookies_of(request).visitor, "")
     given = str(form.get(CSRF_FIELD, ""))
     if not cookie or not hmac.compare_digest(cookie.encode(), given.encode()) or not is_same_site(request):

@@ -37,7 +37,8 @@ def error_page(
     """Give the page for an error; somebody who is not signed in goes to sign in and comes back."""
     if isinstance(error, NotAuthenticated):
         query = f"?{request.url.query}" if request.url.query else ""
-        back = request.url.path + query if request.method == "GET" else "/"
+        begun = request.url.path.startswith("/sign-in")  # pages that only a sign-in leads to
+        back = request.url.path + query if request.method == "GET" and not begun else "/"
         target = "/sign-in" if back == "/" else f"/sign-in?next={quote(back, safe='')}"
         return Response(status_code=HTTPStatus.SEE_OTHER, headers={"Location": target})
     visit: Visit | None = getattr(request.state, "visit", None)

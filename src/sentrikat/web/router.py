@@ -15,6 +15,7 @@ from sentrikat.web import (
     possible,
     profile,
     sign_in,
+    sign_in_steps,
     static,
     vulnerabilities,
 )
@@ -23,6 +24,7 @@ router = APIRouter()
 for part in (
     static,
     sign_in,
+    sign_in_steps,
     overview,
     findings,
     possible,

@@ -12,23 +12,27 @@ from sentrikat.audit.journal import record
 from sentrikat.domain.errors import NotFound
 from sentrikat.identity import sign_in, web_sessions
 from sentrikat.identity.access import Visit
-from sentrikat.identity.sign_in import Reason, Refused, SignedIn
+from sentrikat.identity.admission import HalfOpen, Reason, Refused, SignedIn, Step, rules_of
 from sentrikat.web.context import (
     Form,
     Now,
     VisitorForm,
     address_of,
+    arrival_of,
     cookies_of,
     database_of,
     find_visit,
-    limits_of,
     new_visitor_token,
+    password_sources_of,
     settings_of,
     signed_in,
 )
 from sentrikat.web.rendering import render
 
 router = APIRouter()
+
+# Where each thing that is still asked is asked.
+STEPS: dict[Step, str] = {Step.NEW_PASSWORD: "/sign-in/new-password"}
 
 
 @router.get("/sign-in")
@@ -43,7 +47,7 @@ def show(request: Request, now: Now, next: str = "/") -> Response:  # noqa: A002
 def submit(request: Request, now: Now, form: VisitorForm) -> Response:
     """Check the password and open a session under a new cookie."""
     login, back = form.get("login", "")[:200], own_path(form.get("next", "/"))
-    outcome = _sign_in(request, login, form.get("password", ""), now)
+    outcome = _sign_in(request, login, form.get("password", ""), back, now)
     if isinstance(outcome, Refused):
         throttled = outcome.reason is Reason.THROTTLED
         retry = {"Retry-After": str(int(outcome.retry_after.total_seconds()) + 1)} if throttled else None
@@ -56,21 +60,29 @@ def submit(request: Request, now: Now, form: VisitorForm) -> Response:
             status=429 if throttled else 401,
             headers=retry,
         )
+    return enter(request, outcome)
+
+
+def enter(request: Request, outcome: SignedIn | HalfOpen) -> Response:
+    """Let the browser in under a new cookie, or lead it to what is still asked."""
     settings, cookies = settings_of(request), cookies_of(request)
+    secure = settings.secure_cookies
+    if isinstance(outcome, HalfOpen):
+        answer = see_other(STEPS[outcome.step])
+        answer.set_cookie(
+            cookies.half_open, outcome.token, httponly=True, secure=secure, samesite="lax", path="/"
+        )
+        return answer
     old = request.cookies.get(cookies.session)
     if old:
         with database_of(request).as_system() as session:
             web_sessions.end(session, old)
-    answer = see_other(back)
+    answer = see_other(own_path(outcome.next_path))
     answer.set_cookie(
-        cookies.session,
-        outcome.session.token,
-        httponly=True,
-        secure=settings.secure_cookies,
-        samesite="lax",
-        path="/",
+        cookies.session, outcome.session.token, httponly=True, secure=secure, samesite="lax", path="/"
     )
-    answer.delete_cookie(cookies.visitor, path="/", secure=settings.secure_cookies, httponly=True)
+    for done in (cookies.visitor, cookies.half_open):
+        answer.delete_cookie(done, path="/", secure=secure, httponly=True)
     return answer
 
 
@@ -114,20 +126,18 @@ def own_path(path: str) -> str:
     return path
 
 
-def _sign_in(request: Request, login: str, password: str, now: datetime) -> SignedIn | Refused:
+def _sign_in(
+    request: Request, login: str, password: str, back: str, now: datetime
+) -> SignedIn | HalfOpen | Refused:
     database = database_of(request)
     with database.as_system() as session:
         attempt = sign_in.begin(session, login, address_of(request), now)
     if isinstance(attempt, Refused):
         return attempt
-    checked = sign_in.check(attempt, password)
+    checked = sign_in.check(attempt, password, password_sources_of(request))
     with database.as_system() as session:
         return sign_in.complete(
-            session,
-            checked,
-            limits_of(settings_of(request)),
-            now=now,
-            user_agent=request.headers.get("User-Agent"),
+            session, checked, rules_of(settings_of(request)), now=now, arrival=arrival_of(request, back)
         )
 
 

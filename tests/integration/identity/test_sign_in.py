@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
-from sentrikat.domain.errors import Conflict
+from sentrikat.domain.errors import Conflict, Unavailable
 from sentrikat.domain.permissions import COMMAND_LINE, Permission, Role
 from sentrikat.identity import accounts, sign_in, throttle, web_sessions
 from sentrikat.identity.access import Visit, visit_of_cookie
 from sentrikat.identity.accounts import create_account, create_first_administrator, set_role
-from sentrikat.identity.models import SignInAttempt, WebSession
+from sentrikat.identity.admission import (
+    HALF_OPEN_FOR,
+    Arrival,
+    HalfOpen,
+    Proven,
+    Reason,
+    Refused,
+    SignedIn,
+    SignInMethod,
+    SignInRules,
+    Step,
+    claim,
+    finish,
+    resume,
+)
+from sentrikat.identity.models import SignInAttempt, UserAccount, WebSession
 from sentrikat.identity.organizations import create_organization
-from sentrikat.identity.sign_in import Attempt, Reason, Refused, SignedIn
+from sentrikat.identity.sign_in import Attempt, PasswordSource
 from sentrikat.identity.web_sessions import SessionLimits, token_hash
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
 
 LIMITS = SessionLimits(idle=timedelta(minutes=60), lifetime=timedelta(hours=12))
+RULES = SignInRules(LIMITS)
 PASSWORD = "correct horse battery"
 ADDRESS = "192.0.2.7"
 
@@ -37,15 +54,23 @@ def organization_id(database: Database, clock: FrozenClock) -> int:
 
 
 def try_password(
-    database: Database, clock: FrozenClock, password: str, *, login: str = "jane", address: str = ADDRESS
-) -> SignedIn | Refused:
+    database: Database,
+    clock: FrozenClock,
+    password: str,
+    *,
+    login: str = "jane",
+    address: str = ADDRESS,
+    sources: Sequence[PasswordSource] = (),
+) -> SignedIn | HalfOpen | Refused:
     with database.as_system() as session:
         attempt = sign_in.begin(session, login, address, clock.now())
     if isinstance(attempt, Refused):
         return attempt
-    checked = sign_in.check(attempt, password)
+    checked = sign_in.check(attempt, password, sources)
     with database.as_system() as session:
-        return sign_in.complete(session, checked, LIMITS, now=clock.now(), user_agent="Test\x00er")
+        return sign_in.complete(
+            session, checked, RULES, now=clock.now(), arrival=Arrival(address, "Test\x00er", "/findings")
+        )
 
 
 def visit(database: Database, clock: FrozenClock, token: str) -> Visit | None:
@@ -236,3 +261,153 @@ def test_signing_in_sweeps_out_what_has_ended(database: Database, clock: FrozenC
     with database.as_system() as session:
         assert session.scalar(select(func.count()).select_from(WebSession)) == 1
         assert session.scalar(select(func.count()).select_from(SignInAttempt)) == 0
+
+
+@pytest.fixture
+def elsewhere(database: Database, clock: FrozenClock) -> int:
+    """An account that a directory knows the password of, and we do not."""
+    with database.as_system() as session:
+        user = UserAccount(
+            login="ada",
+            display_name="Ada",
+            password_hash=None,
+            password_changed_at=clock.now(),
+            created_at=clock.now(),
+        )
+        session.add(user)
+        session.flush()
+        return user.id
+
+
+@pytest.mark.usefixtures("organization_id")
+def test_a_directory_is_asked_after_the_local_password_was_wrong(
+    database: Database, clock: FrozenClock, elsewhere: int
+) -> None:
+    asked: list[str] = []
+
+    def silent(login: str, password: str) -> None:
+        del password
+        asked.append(f"first:{login}")
+
+    def knowing(login: str, password: str) -> Proven | None:
+        asked.append(f"second:{login}")
+        return (
+            Proven(elsewhere, SignInMethod.LDAP, 7)
+            if (login, password) == ("ada", "of the directory")
+            else None
+        )
+
+    sources = (silent, knowing)
+
+    assert isinstance(try_password(database, clock, PASSWORD, sources=sources), SignedIn)
+    assert asked == []
+
+    outcome = try_password(database, clock, "of the directory", login="Ada", sources=sources)
+
+    assert isinstance(outcome, SignedIn)
+    assert outcome.user_id == elsewhere
+    assert asked == ["first:ada", "second:ada"]
+    found = visit(database, clock, outcome.session.token)
+    assert found is not None
+    assert (found.session.method, found.session.provider_id) == ("ldap", 7)
+    assert found.session.authenticated_at == clock.now()
+
+
+@pytest.mark.usefixtures("organization_id", "elsewhere")
+def test_directories_are_asked_for_unknown_names_and_wrong_passwords_alike(
+    database: Database, clock: FrozenClock
+) -> None:
+    """Which of them is asked, and how long it takes, must not tell whether there is an account."""
+    asked: list[str] = []
+
+    def silent(login: str, password: str) -> None:
+        del password
+        asked.append(login)
+
+    for login in ("jane", "nobody", "ada"):
+        outcome = try_password(database, clock, "wrong", login=login, sources=(silent,))
+        assert outcome == Refused(Reason.WRONG)
+
+    assert asked == ["jane", "nobody", "ada"]
+
+
+@pytest.mark.usefixtures("organization_id")
+def test_a_directory_that_does_not_answer_is_said_to_everybody_alike(
+    database: Database, clock: FrozenClock
+) -> None:
+    def away(login: str, password: str) -> None:
+        del login, password
+        raise Unavailable("The directory did not answer.")
+
+    known = try_password(database, clock, "wrong", sources=(away,))
+    unknown = try_password(database, clock, "wrong", login="nobody", sources=(away,))
+
+    assert known == unknown == Refused(Reason.WRONG, unanswered=True)
+    assert isinstance(try_password(database, clock, PASSWORD, sources=(away,)), SignedIn)
+
+
+@pytest.mark.usefixtures("organization_id", "elsewhere")
+@pytest.mark.parametrize("password", ["", "anything"])
+def test_an_account_without_a_password_of_ours_opens_with_none(
+    database: Database, clock: FrozenClock, password: str
+) -> None:
+    assert try_password(database, clock, password, login="ada") == Refused(Reason.WRONG)
+
+
+def test_a_directory_is_never_asked_without_a_password(database: Database, clock: FrozenClock) -> None:
+    """RFC 4513 5.1.2: a bind without a password succeeds as nobody."""
+
+    def anybody(login: str, password: str) -> Proven:
+        raise AssertionError((login, password))
+
+    assert try_password(database, clock, "", login="ada", sources=(anybody,)) == Refused(Reason.WRONG)
+
+
+def test_a_proven_person_whose_account_is_disabled_stays_out(
+    database: Database, clock: FrozenClock, elsewhere: int
+) -> None:
+    with database.as_system() as session:
+        user = session.get_one(UserAccount, elsewhere)
+        user.disabled_at = clock.now()
+        session.flush()
+        outcome = finish(
+            session, user, Proven(elsewhere, SignInMethod.SAML, 1), RULES, Arrival(ADDRESS), now=clock.now()
+        )
+
+    assert outcome == Refused(Reason.WRONG)
+
+
+@pytest.fixture
+def half_open(database: Database, clock: FrozenClock, organization_id: int) -> str:
+    """The cookie of a person whose password somebody else has set."""
+    assert organization_id
+    with database.as_system() as session:
+        accounts.get_account(session, "jane").must_change_password = True
+    outcome = try_password(database, clock, PASSWORD)
+    assert isinstance(outcome, HalfOpen)
+    assert outcome.step is Step.NEW_PASSWORD
+    return outcome.token
+
+
+def test_a_half_open_sign_in_is_no_session_and_is_taken_once(
+    database: Database, clock: FrozenClock, half_open: str
+) -> None:
+    assert visit(database, clock, half_open) is None
+    with database.as_system() as session:
+        held = resume(session, half_open, clock.now())
+        assert held is not None
+        assert held.arrival == Arrival(ADDRESS, "Tester", "/findings")
+        assert claim(session, held)
+        assert not claim(session, held)
+        assert resume(session, half_open, clock.now()) is None
+
+
+def test_a_half_open_sign_in_ends_after_ten_minutes_and_with_the_account(
+    database: Database, clock: FrozenClock, half_open: str
+) -> None:
+    with database.as_system() as session:
+        assert resume(session, half_open, clock.now() + HALF_OPEN_FOR) is None
+        accounts.disable_account(
+            session, COMMAND_LINE, accounts.get_account(session, "jane"), now=clock.now()
+        )
+        assert resume(session, half_open, clock.now()) is None
