@@ -55,7 +55,7 @@ from sentrikat.inventory.ingest import IngestResult
 from sentrikat.inventory.jobs import ingest_report
 from sentrikat.inventory.lifecycle import assign_cycles
 from sentrikat.inventory.titles import names_of
-from sentrikat.inventory.updates import refresh_held
+from sentrikat.inventory.updates import concerns_updates, refresh_held
 from sentrikat.vulnerabilities.canary import FindingsChange
 from sentrikat.vulnerabilities.candidates import candidates
 from sentrikat.vulnerabilities.merge import Merged
@@ -163,8 +163,10 @@ def _identify(session: Session, component_ids: Sequence[int]) -> Reidentified:
 
 def after_ingest(session: Session, result: IngestResult, *, now: datetime) -> Reconciled:
     """Let matches, findings and deadlines follow what an asset's report changed."""
-    if result.whole:  # its system or its updates are others
-        refresh_held(session, result.organization_id, result.asset_id)
+    touched = {*result.added_component_ids, *result.removed_component_ids}
+    whole = result.whole  # its system or its updates are others
+    if whole or concerns_updates(session, touched):
+        whole = bool(refresh_held(session, result.organization_id, result.asset_id)) or whole
     identify(session, result.new_component_ids)
     match_new(session, result.new_component_ids, now=now)
     refresh_components(session, result.new_component_ids, now=now)
@@ -173,7 +175,7 @@ def after_ingest(session: Session, result: IngestResult, *, now: datetime) -> Re
         result.organization_id,
         result.asset_id,
         now=now,
-        component_ids=None if result.whole else {*result.added_component_ids, *result.removed_component_ids},
+        component_ids=None if whole else touched,
     )
 
 

@@ -16,11 +16,13 @@ A case is a table of a TOML file in `cases/`:
 A line of `says` is `SOURCE FLAW ECOSYSTEM/NAME SPAN [; option ...]`. A span is bounds such as `>=1.0 <2.0`, `<=5.1`,
 `=3.2`, or a word: `all` (every version), `undescribed` (nobody said which), `open`, `deferred`, `wont-fix`, `eol`
 (affected, and why there is no repair), `not-affected`. Options: `on PART:VENDOR:PRODUCT[,...]` (it needs one of these
-platforms), `not-on ...`, `target ATTRIBUTE=VALUE`, `module NAME:STREAM`, `update VALUE`.
+platforms), `not-on ...`, `target ATTRIBUTE=VALUE`, `module NAME:STREAM`, `update VALUE`. Lines of msrc write spaces of a
+title as underscores, and name with `kb NUMBER` the update that repairs, with `after NUMBER` what that supersedes, with
+`month YYYY-Mon` the document it stands in; `<BUILD` is its fixed build.
 
 Flaws of real numbers have the bounds that NVD gives them; those of the year 2099 are made for their case.
 
-Lines of nvd, osv and debian are written out as documents of those sources' own form and read by their adapters.
+Lines of nvd, osv, debian and msrc are written out as documents of those sources' own form and read by their adapters.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +212,7 @@ def read_line(line: str) -> Line:
     if found and len(found) != len(span):
         raise ValueError(f"{line!r} mixes bounds and words")
     pairs = tuple((key, value.strip()) for key, _, value in (one.partition(" ") for one in options))
-    if ecosystem == "cve5":  # names of free words; a line has no room for their spaces
+    if ecosystem in {"cve5", "msrc"}:  # names of free words; a line has no room for their spaces
         name = name.replace("_", " ")
     return Line(source, flaw, ecosystem, name, found, None if found else span[0], pairs)
 
@@ -328,6 +331,54 @@ def _osv_affected(ecosystem: str, line: Line) -> dict[str, Any]:
     if exact := line.bound("="):
         return found | {"versions": [exact]}
     return found | {"ranges": [{"type": kind, "events": events}]}
+
+
+def msrc_months(lines: Iterable[Line]) -> dict[str, bytes]:
+    """Write Microsoft's documents of these lines, by month."""
+    months: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        months[line.option("month") or "2099-Jan"].append(line)
+    return {name: _msrc_month(name, said) for name, said in months.items()}
+
+
+def _msrc_month(name: str, lines: Sequence[Line]) -> bytes:
+    numbers = {title: str(10_000 + n) for n, title in enumerate(sorted({line.name for line in lines}))}
+    released = datetime.strptime(name, "%Y-%b").strftime("%Y-%m-14T08:00:00Z")  # noqa: DTZ007 - a day
+    return orjson.dumps(
+        {
+            "DocumentTracking": {
+                "Identification": {"ID": {"Value": name}},
+                "InitialReleaseDate": released,
+                "CurrentReleaseDate": released,
+            },
+            "ProductTree": {
+                "FullProductName": [{"ProductID": n, "Value": title} for title, n in numbers.items()]
+            },
+            "Vulnerability": [
+                {
+                    "CVE": flaw,
+                    "Notes": [],
+                    "RevisionHistory": [],
+                    "ProductStatuses": [
+                        {"Type": 3, "ProductID": [numbers[one.name] for one in lines if one.flaw == flaw]}
+                    ],
+                    "Remediations": [
+                        {
+                            "Type": 2,
+                            "Description": {"Value": one.option("kb") or "Release Notes"},
+                            "Supercedence": one.option("after") or "",
+                            "FixedBuild": one.bound("<") or "",
+                            "SubType": "Security Update",
+                            "ProductID": [numbers[one.name]],
+                        }
+                        for one in lines
+                        if one.flaw == flaw
+                    ],
+                }
+                for flaw in sorted({line.flaw for line in lines})
+            ],
+        }
+    )
 
 
 def debian_document(lines: Iterable[Line]) -> bytes:

@@ -21,7 +21,7 @@ from sentrikat.domain.cpe.name import parse
 from sentrikat.domain.inventory import Inventory
 from sentrikat.domain.matching.lanes import scheme_of
 from sentrikat.domain.ranges import VersionRange
-from sentrikat.feeds import debian, nvd, osv
+from sentrikat.feeds import debian, msrc, nvd, osv
 from sentrikat.feeds.registry import feed
 from sentrikat.feeds.transports.memory import DictTransport
 from sentrikat.findings.reasoning import METHODS
@@ -33,11 +33,19 @@ from sentrikat.inventory.readers.agent_report import read
 from sentrikat.reactions import following
 from sentrikat.vulnerabilities.run import run_feed
 from tests.builders import NOON, advisory, new_organization, publish, report
-from tests.golden.corpus import Case, Line, debian_document, nvd_document, osv_archives, read_cases
+from tests.golden.corpus import (
+    Case,
+    Line,
+    debian_document,
+    msrc_months,
+    nvd_document,
+    osv_archives,
+    read_cases,
+)
 from tests.postgres import SharedServer
 
 CASES = read_cases()
-ADAPTERS = {"nvd", "osv", "debian"}
+ADAPTERS = {"nvd", "osv", "debian", "msrc"}
 _REMEDIES = {
     "open": Remedy.OPEN,
     "deferred": Remedy.DEFERRED,
@@ -82,6 +90,7 @@ def world(database_server: SharedServer) -> Iterator[Database]:
         "nvd": {nvd.MODIFIED: nvd_document(by_source["nvd"])},
         "osv": {osv.archive_url(one): content for one, content in osv_archives(by_source["osv"]).items()},
         "debian": {debian.URL: debian_document(by_source["debian"])},
+        "msrc": {msrc.MONTHS + name: held for name, held in msrc_months(by_source["msrc"]).items()},
     }
     for source, held in documents.items():
         transport = DictTransport(held, live=False)

@@ -32,6 +32,7 @@ from sentrikat.domain.lifecycle import Support
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.conditions import Platform, condition_holds
 from sentrikat.domain.matching.microsoft_programs import reported_updates
+from sentrikat.domain.matching.program_updates import programs_of
 from sentrikat.domain.matching.supersedence import MissingUpdate
 from sentrikat.findings.facts import Fact, Flaw, load_facts, load_flaws
 from sentrikat.findings.match import decide_everything, refresh_exclusions
@@ -105,7 +106,8 @@ class ScanResult:
     unknown: tuple[Unknown, ...]
     identified: tuple[tuple[Installed, Identity], ...]
     unsupported: tuple[tuple[Installed, Unsupported], ...] = ()  # past the end of its security support
-    missing_updates: tuple[MissingUpdate, ...] = ()
+    missing_updates: tuple[MissingUpdate, ...] = ()  # of the system
+    missing_program_updates: tuple[MissingUpdate, ...] = ()
 
 
 @dataclass(slots=True)
@@ -283,7 +285,8 @@ class Scanner:
     def _result(self, inventory: Inventory, items: Sequence[Installed]) -> ScanResult:
         judged = [(item, self._known[item.component]) for item in items]
         system, updates = system_of(asdict(inventory.os)), reported_updates(inventory)
-        platform = _platform(judged, self._updates.held(system, updates))
+        programs = programs_of(item.component for item in items)
+        platform = _platform(judged, self._updates.held(system, updates, programs))
         hits: list[Hit] = []
         unknown: list[Unknown] = []
         identified: list[tuple[Installed, Identity]] = []
@@ -330,6 +333,7 @@ class Scanner:
             tuple(identified),
             tuple(unsupported),
             self._updates.missing(system, updates, self.as_of),
+            self._updates.missing_of_programs(system, updates, programs, self.as_of),
         )
 
 

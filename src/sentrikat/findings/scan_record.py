@@ -29,6 +29,9 @@ def scan_record(result: ScanResult) -> dict[str, Any]:
         "findings": [finding_record(hit) for hit in result.hits],
         "unknown": [unknown_record(one) for one in result.unknown],
         "missing_updates": [one.name for one in result.missing_updates],
+        "missing_program_updates": [
+            {"name": one.name, "product": one.product} for one in result.missing_program_updates
+        ],
         "components": [component_record(item, identity) for item, identity in result.identified],
         "unsupported": [
             {

@@ -18,7 +18,15 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.advisory import Product, VendorUpdate
+from sentrikat.domain.inventory import Component
 from sentrikat.domain.matching.microsoft_products import WindowsSystem, windows_system
+from sentrikat.domain.matching.program_updates import (
+    Program,
+    held_of_line,
+    missing_of_framework,
+    missing_of_program,
+    programs_of,
+)
 from sentrikat.domain.matching.supersedence import (
     MissingUpdate,
     Supersedence,
@@ -26,7 +34,7 @@ from sentrikat.domain.matching.supersedence import (
     missing_updates,
     with_rollups,
 )
-from sentrikat.vulnerabilities.updates import load_supersedence, load_updates
+from sentrikat.vulnerabilities.updates import load_framework_updates, load_supersedence, load_updates
 
 _ASSETS = """
 select organization_id, id, os, updates, held_updates from asset
@@ -38,6 +46,22 @@ update asset a set held_updates = array(select jsonb_array_elements_text(r.held)
 from json_to_recordset(cast(:rows as json)) as r(organization_id bigint, id bigint, held jsonb)
 where a.organization_id = r.organization_id and a.id = r.id
 """
+# The programs whose updates are told by more than the list of updates; one title, one beginning.
+_MAKERS_PROGRAMS = (
+    "microsoft sql server",
+    "microsoft exchange server",
+    "microsoft .net",
+    "microsoft asp.net core",
+    "microsoft windows desktop runtime",
+    "microsoft office",
+)
+_BEGINS = " or ".join(f"lower(c.name) like '{one}%'" for one in _MAKERS_PROGRAMS)
+_PROGRAMS = f"""
+select i.organization_id, i.asset_id, c.name, c.version, c.vendor
+from component c join install i on i.component_id = c.id and i.removed_at is null
+where c.kind = 'windows' and ({_BEGINS}) {{narrowed}}
+order by i.organization_id, i.asset_id, c.id
+"""  # noqa: S608 - the words above
 _AT_ONCE = 500  # assets
 _KB = re.compile(r"(?:KB)?(\d{6,8})", re.IGNORECASE)
 
@@ -51,13 +75,46 @@ class UpdateHistory:
     _of_release: dict[tuple[str, ...], tuple[tuple[VendorUpdate, ...], Supersedence]] = field(
         default_factory=dict
     )
+    _of_titles: dict[frozenset[str], tuple[VendorUpdate, ...]] = field(default_factory=dict)
+    _of_framework: dict[tuple[str, ...], tuple[VendorUpdate, ...]] = field(default_factory=dict)
 
-    def held(self, system: WindowsSystem | None, installed: Sequence[str]) -> frozenset[str]:
-        """Give the updates in effect on a machine."""
-        if system is None and not installed:
+    def held(
+        self, system: WindowsSystem | None, installed: Sequence[str], programs: Sequence[Program] = ()
+    ) -> frozenset[str]:
+        """Give the updates in effect on a machine: of its system, and of its maker's programs."""
+        if system is None and not installed and not programs:
             return frozenset()
+        names = names_of(installed)
         offers, supersedes = self._known(system)
-        return held_updates(names_of(installed), supersedes, system, offers)
+        held = held_updates(names, supersedes, system, offers)
+        for program in programs:
+            held |= held_of_line(program, names, self._of_program(program))
+        return held
+
+    def missing_of_programs(
+        self,
+        system: WindowsSystem | None,
+        installed: Sequence[str],
+        programs: Sequence[Program],
+        as_of: date | None = None,
+    ) -> tuple[MissingUpdate, ...]:
+        """Give the updates that a machine's programs and its .NET Framework should get."""
+        found: dict[str, MissingUpdate] = {}
+        held = self.held(system, installed, programs)
+        own, supersedes = self._known(system)
+        for program in programs:
+            offers = _until(as_of, self._of_program(program))
+            for one in missing_of_program(program, held, offers, supersedes):
+                found.setdefault(one.name, one)
+        if system is not None:
+            framework = missing_of_framework(
+                names_of(installed),
+                _until(as_of, self._of_frameworks(system)),
+                frozenset(one.name for one in own),
+            )
+            if framework is not None:
+                found.setdefault(framework.name, framework)
+        return tuple(found.values())
 
     def missing(
         self, system: WindowsSystem | None, installed: Sequence[str], as_of: date | None = None
@@ -71,9 +128,23 @@ class UpdateHistory:
             own = offers  # one package a month, whatever the architecture and edition it is listed for
         else:
             own = tuple(one for one in offers if one.product.name == system.product)
-        if as_of is not None:
-            own = tuple(one for one in own if one.released is None or one.released <= as_of)
+        own = _until(as_of, own)
         return missing_updates(own, held, supersedes, cumulative=system.cumulative)
+
+    def _of_program(self, program: Program) -> tuple[VendorUpdate, ...]:
+        known = self._of_titles.get(program.titles)
+        if known is None:
+            known = self._of_titles[program.titles] = tuple(
+                load_updates(self.session, sorted(program.titles))
+            )
+        return known
+
+    def _of_frameworks(self, system: WindowsSystem) -> tuple[VendorUpdate, ...]:
+        known = self._of_framework.get(system.editions)
+        if known is None:
+            found = tuple(load_framework_updates(self.session, system.editions))
+            known = self._of_framework[system.editions] = found
+        return known
 
     def _known(self, system: WindowsSystem | None) -> tuple[tuple[VendorUpdate, ...], Supersedence]:
         editions = system.editions if system is not None else ()
@@ -84,6 +155,13 @@ class UpdateHistory:
             offers = tuple(load_updates(self.session, editions)) if editions else ()
             known = self._of_release[editions] = (offers, with_rollups(self._supersedes, offers))
         return known
+
+
+def _until(as_of: date | None, offers: tuple[VendorUpdate, ...]) -> tuple[VendorUpdate, ...]:
+    """Leave out what was not there on the day asked about."""
+    if as_of is None:
+        return offers
+    return tuple(one for one in offers if one.released is None or one.released <= as_of)
 
 
 def names_of(installed: Iterable[str]) -> list[str]:
@@ -113,10 +191,12 @@ def refresh_held(
         narrowed = "and organization_id = :organization_id and id = :asset_id"
         values = {"organization_id": organization_id, "asset_id": asset_id}
     history = UpdateHistory(session)
+    programs = _programs(session, organization_id, asset_id)
     moved: list[tuple[int, int]] = []
     rows: list[dict[str, Any]] = []
     for row in session.execute(text(_ASSETS.replace("{narrowed}", narrowed)), values).all():
-        held = sorted(history.held(system_of(row.os), row.updates))
+        own = programs.get((row.organization_id, row.id), ())
+        held = sorted(history.held(system_of(row.os), row.updates, own))
         if held != row.held_updates:
             moved.append((row.organization_id, row.id))
             rows.append({"organization_id": row.organization_id, "id": row.id, "held": held})
@@ -127,11 +207,45 @@ def refresh_held(
 
 
 def missing_of_asset(session: Session, organization_id: int, asset_id: int) -> tuple[MissingUpdate, ...]:
-    """Give the updates an asset should install."""
+    """Give the updates an asset should install: those of its system, then those of its maker's programs."""
     row = session.execute(
         text("select os, updates from asset where organization_id = :organization_id and id = :asset_id"),
         {"organization_id": organization_id, "asset_id": asset_id},
     ).one_or_none()
     if row is None:
         return ()
-    return UpdateHistory(session).missing(system_of(row.os), row.updates)
+    history, system = UpdateHistory(session), system_of(row.os)
+    programs = _programs(session, organization_id, asset_id).get((organization_id, asset_id), ())
+    of_system = history.missing(system, row.updates)
+    known = {one.name for one in of_system}
+    of_programs = history.missing_of_programs(system, row.updates, programs)
+    return (*of_system, *(one for one in of_programs if one.name not in known))
+
+
+def concerns_updates(session: Session, component_ids: Iterable[int]) -> bool:
+    """Say whether one of the components is a program whose version tells which updates are in effect."""
+    ids = sorted(set(component_ids))
+    return bool(ids) and bool(
+        session.scalar(
+            text(
+                f"select exists (select from component c where c.id = any(cast(:ids as bigint[]))"  # noqa: S608
+                f" and c.kind = 'windows' and ({_BEGINS}))"
+            ),
+            {"ids": ids},
+        )
+    )
+
+
+def _programs(
+    session: Session, organization_id: int | None, asset_id: int | None
+) -> dict[tuple[int, int], tuple[Program, ...]]:
+    """Give the programs whose updates are told by version, by asset; of one asset, or of all."""
+    narrowed, values = "", {}
+    if asset_id is not None:
+        narrowed = "and i.organization_id = :organization_id and i.asset_id = :asset_id"
+        values = {"organization_id": organization_id, "asset_id": asset_id}
+    found: dict[tuple[int, int], list[Component]] = {}
+    for row in session.execute(text(_PROGRAMS.replace("{narrowed}", narrowed)), values):
+        component = Component("windows", "windows", row.name, row.version, vendor=row.vendor)
+        found.setdefault((row.organization_id, row.asset_id), []).append(component)
+    return {asset: programs_of(components) for asset, components in found.items()}

@@ -87,18 +87,31 @@ def merge_updates(session: Session, staging: Staging, *, now: datetime) -> int:
     return changed
 
 
+_CURRENT = """
+select u.name, p.ecosystem, p.name as product, u.kind, u.released, u.fixed_build, u.supersedes, u.vulnerabilities
+from product p join vendor_update u on u.product_id = p.id and u.valid_to is null
+where p.ecosystem = 'msrc' and {wanted}
+order by u.name, p.name, u.source, u.id
+"""
+_BY_TITLE = _CURRENT.format(wanted="p.name = any(cast(:titles as text[]))")
+_OF_FRAMEWORKS = _CURRENT.format(
+    wanted="p.name like 'microsoft .net framework % on %'"
+    " and regexp_replace(p.name, '^.* on ', '') = any(cast(:titles as text[]))"
+)
+
+
 def load_updates(session: Session, titles: Sequence[str]) -> list[VendorUpdate]:
     """Read the current updates of products by their titles, in order of name and product."""
-    rows = session.execute(
-        text(
-            "select u.name, p.ecosystem, p.name as product, u.kind, u.released, u.fixed_build, u.supersedes,"
-            " u.vulnerabilities from product p"
-            " join vendor_update u on u.product_id = p.id and u.valid_to is null"
-            " where p.ecosystem = 'msrc' and p.name = any(cast(:titles as text[]))"
-            " order by u.name, p.name, u.source, u.id"
-        ),
-        {"titles": list(titles)},
-    )
+    return _read(session, _BY_TITLE, titles)
+
+
+def load_framework_updates(session: Session, systems: Sequence[str]) -> list[VendorUpdate]:
+    """Read the current updates of every .NET Framework on the Windows of these titles."""
+    return _read(session, _OF_FRAMEWORKS, systems)
+
+
+def _read(session: Session, statement: str, titles: Sequence[str]) -> list[VendorUpdate]:
+    rows = session.execute(text(statement), {"titles": list(titles)})
     return [
         VendorUpdate(
             name=row.name,

@@ -6,6 +6,7 @@ The numbers of the complaints are those of issues people filed about Wazuh's det
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -271,3 +272,68 @@ def test_missing_updates_are_the_newest_ones_with_what_they_repair(
         assert missing_of_asset(session, tenant, current) == ()
         assert missing_of_asset(session, tenant, linux) == ()
         assert missing_of_asset(session, tenant + 1, behind) == ()
+
+
+CU = "microsoft sql server 2019 (cu)"
+REPAIRED_BY_CU = "CVE-2031-0300"
+
+
+def sql_server(version: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "windows",
+            "name": "Microsoft SQL Server 2019 Setup (English)",
+            "version": version,
+            "vendor": "Microsoft Corporation",
+        }
+    ]
+
+
+def say_of_sql_server(database: Database, clock: FrozenClock) -> None:
+    """The first repair names no build; the ones after it do."""
+    publish(
+        database,
+        clock,
+        "msrc",
+        advisory(
+            REPAIRED_BY_CU,
+            statement("msrc", CU, condition=without("KB4583459"), note="KB4583459"),
+            source="msrc",
+            named=f"2031-Jan/{REPAIRED_BY_CU}",
+        ),
+        Advisory(
+            "msrc",
+            "2031-Mar",
+            (),
+            updates=(
+                VendorUpdate(
+                    "KB4583459",
+                    Product("msrc", CU),
+                    None,
+                    date(2031, 1, 14),
+                    vulnerabilities=(REPAIRED_BY_CU,),
+                ),
+                VendorUpdate("KB5029378", Product("msrc", CU), None, date(2031, 2, 11), "15.0.4326.1"),
+                VendorUpdate("KB5040948", Product("msrc", CU), None, date(2031, 3, 11), "15.0.4382.1"),
+            ),
+        ),
+    )
+
+
+def test_a_program_s_build_says_which_of_its_updates_are_in_effect(
+    database: Database, clock: FrozenClock
+) -> None:
+    say_of_sql_server(database, clock)
+    tenant = new_organization(database)
+    os = {**WINDOWS_10, "version": "10.0.19045.3930"}
+
+    asset = report(database, clock, tenant, "db-1", sql_server("15.0.4280.7"), os=os).asset_id
+    assert open_flaws(database, "db-1") == {REPAIRED_BY_CU}
+
+    report(database, clock, tenant, "db-1", sql_server("15.0.4326.1"), os=os)
+    assert open_flaws(database, "db-1") == set()  # an update later on its line is in effect
+    with database.as_organization(tenant) as session:
+        assert [one.name for one in missing_of_asset(session, tenant, asset)] == ["KB5040948"]
+
+    report(database, clock, tenant, "db-1", sql_server("15.0.4280.7"), os=os)
+    assert open_flaws(database, "db-1") == {REPAIRED_BY_CU}  # rolled back

@@ -182,7 +182,15 @@ def test_a_record_has_the_keys_of_the_contract(scan: Scan) -> None:
     (record,) = map(orjson.loads, out.splitlines())
 
     assert status == 0
-    assert list(record) == ["ref", "findings", "unknown", "missing_updates", "components", "unsupported"]
+    assert list(record) == [
+        "ref",
+        "findings",
+        "unknown",
+        "missing_updates",
+        "missing_program_updates",
+        "components",
+        "unsupported",
+    ]
     assert record["ref"] == "report-1"
     (finding,) = record["findings"]
     assert list(finding) == FINDING_KEYS

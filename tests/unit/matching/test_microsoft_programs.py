@@ -33,8 +33,24 @@ MICROSOFT = "Microsoft Corporation"
             [],
             None,
         ),  # a build number, higher than every release
-        ("Microsoft .NET Runtime - 8.0.7 (x64)", "64.28.12345", [".net 8.0"], "8.0.7"),
-        ("Microsoft ASP.NET Core 6.0.36 - Shared Framework (x64)", "6.0.36.24516", [".net 6.0"], "6.0.36"),
+        (
+            "Microsoft .NET Runtime - 8.0.7 (x64)",
+            "64.28.12345",
+            [".net 8.0", ".net 8.0 installed on windows"],
+            "8.0.7",
+        ),
+        (
+            "Microsoft ASP.NET Core 6.0.36 - Shared Framework (x64)",
+            "6.0.36.24516",
+            [".net 6.0", ".net 6.0 installed on windows", "asp.net core 6.0"],
+            "6.0.36",
+        ),
+        (
+            "Microsoft .NET Core Runtime - 3.1.32 (x64)",
+            "24.192.31915",
+            [".net core 3.1", ".net core 3.1 installed on windows"],
+            "3.1.32",
+        ),
         ("Microsoft .NET SDK 8.0.400 (x64)", "8.4.24", [], None),  # numbered apart from its runtime
         ("PowerShell 7-x64", "7.4.6.0", ["powershell 7.4"], "7.4.6.0"),
         (
@@ -58,8 +74,40 @@ MICROSOFT = "Microsoft Corporation"
         (
             "Microsoft Office Professional Plus 2016",
             "16.0.4266.1001",
-            ["microsoft office 2016 (64-bit edition)", "microsoft office 2016 (32-bit edition)"],
+            [
+                f"microsoft {one} 2016 ({form})"
+                for one in ("office", "excel", "word", "powerpoint", "outlook", "publisher", "access")
+                for form in ("64-bit edition", "32-bit edition")
+            ],
             "16.0.4266.1001",
+        ),
+        (
+            "Microsoft SQL Server 2019 Setup (English)",
+            "15.0.4430.1",
+            ["microsoft sql server 2019 (cu)"],
+            "15.0.4430.1",
+        ),
+        (
+            "Microsoft SQL Server 2016-Setup (Deutsch)",
+            "13.0.6435.1",
+            ["microsoft sql server 2016 service pack 3 (gdr)"],
+            "13.0.6435.1",
+        ),
+        ("Microsoft SQL Server 2019 (64-bit)", "", [], None),  # its entry says no version
+        ("Microsoft SQL Server 2019 (64-bit)", "15.0.2000.5", [], None),  # nor, here, one that is kept up
+        (
+            "Microsoft SQL Server 2019",
+            "15.0.4382.1",  # the engine's file, from an agent that looks there
+            ["microsoft sql server 2019 (cu)"],
+            "15.0.4382.1",
+        ),
+        ("Microsoft SQL Server 2019 RsFx Driver", "15.0.4430.1", [], None),
+        ("Microsoft SQL Server Management Studio - 20.2", "20.2.30.0", [], None),
+        (
+            "Microsoft Exchange Server 2019",
+            "15.2.1544.14",
+            ["microsoft exchange server 2019 cumulative update 14"],
+            "15.2.1544.14",
         ),
         ("Microsoft Office Professional Plus 2019 - en-us", "16.0.10399.20000", [], None),  # Click to Run
         (

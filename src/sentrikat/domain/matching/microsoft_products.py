@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sentrikat.domain.matching.microsoft_lines import is_build_of_line
+
 CORE = "(server core installation)"
 _ARCHITECTURES = {
     "x86_64": "x64-based systems",
@@ -151,10 +153,10 @@ _BUILDS_OF = {
 def is_build_of(title: str, build: str) -> bool:
     """Say whether a build may be one of a product: for a Windows only builds of its own release are.
 
-    Titles that are no Windows of this table may have any.
+    So it is with the lines of SQL Server and Exchange; other titles may have any.
     """
     builds = _BUILDS_OF.get(_OF_TITLE.sub("", title).strip())
     if builds is None:
-        return True
+        return is_build_of_line(title, build) is not False
     match = _BUILD.fullmatch(build)
     return match is not None and int(match["build"]) in builds

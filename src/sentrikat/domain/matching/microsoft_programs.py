@@ -1,9 +1,11 @@
 """Microsoft's programs under Microsoft's own titles, where title and version leave no doubt.
 
 A rule names the product of an installed program: its pattern must fit the whole title, and the version must have the
-form that product's fixed builds have. Left out, because what the registry says does not tell the level of repair: SQL
-Server (each update leaves an entry of its own, and the engine's keeps the version it was installed with), Office by
-Click to Run (Microsoft names no builds for it), SharePoint.
+form that product's fixed builds have.
+
+SQL Server's level of repair is the version of its setup: every update replaces that, while the entries of the engine
+and its parts keep the version they were installed with. Left out, because what the registry says does not tell the
+level of repair: SharePoint, whose entry keeps the first version for good.
 
 Source  product trees of the MSRC's monthly documents to February 2025; program titles of Windows' Uninstall registry
 """
@@ -16,16 +18,22 @@ from dataclasses import dataclass
 
 from sentrikat.domain.advisory import Product
 from sentrikat.domain.inventory import Component, Inventory
+from sentrikat.domain.matching.microsoft_lines import exchange_update, sql_server_line
 
 # Office installed by MSI: the registry keeps the version of the first release for good, so its updates alone decide.
 _OFFICE = {"2016": "16.0.4266.1001", "2013": "15.0.4420.1017"}
 _OFFICE_TITLES = {
-    "2016": ("microsoft office 2016 (64-bit edition)", "microsoft office 2016 (32-bit edition)"),
+    "2016": ("microsoft {} 2016 (64-bit edition)", "microsoft {} 2016 (32-bit edition)"),
     "2013": (
-        "microsoft office 2013 service pack 1 (64-bit editions)",
-        "microsoft office 2013 service pack 1 (32-bit editions)",
+        "microsoft {} 2013 service pack 1 (64-bit editions)",
+        "microsoft {} 2013 service pack 1 (32-bit editions)",
     ),
 }
+# What is in every edition, and what is in all but those for home use.
+_PROGRAMS = ("excel", "word", "powerpoint")
+_MORE_PROGRAMS = ("outlook", "publisher")
+# SQL Server's first releases, as the entry of an engine may say for good: the third number of 2014 to 2025.
+_FIRST_BUILDS = (["2000"], ["1601"], ["1000"])
 
 _Named = tuple[tuple[str, ...], str]
 """Titles of Microsoft's, and the version to compare."""
@@ -52,8 +60,25 @@ def _by_line(match: re.Match[str], version: str) -> _Named | None:
 
 
 def _by_title(match: re.Match[str], _version: str) -> _Named:
-    """Name .NET by the version in its title: the registry's own is the installer's."""
-    return (f".net {match['line']}",), match["version"]
+    """Name .NET by the version in its title: the registry's own is the installer's.
+
+    Until 2020 it was called .NET Core; since October 2024 Microsoft names it once for each system. What it says of
+    ASP.NET Core alone touches nobody else; what it says of .NET touches ASP.NET Core, which comes with it.
+    """
+    line = match["line"]
+    core = "core " if int(line.split(".")[0]) < 5 else ""
+    titles = (f".net {core}{line}", f".net {core}{line} installed on windows")
+    return (*titles, f"asp.net core {line}") if match["web"] else titles, match["version"]
+
+
+def _sql_server(_match: re.Match[str], version: str) -> _Named | None:
+    line = sql_server_line(version)
+    return ((line,), version) if line else None
+
+
+def _sql_server_engine(match: re.Match[str], version: str) -> _Named | None:
+    """Name the engine only where its version is not that of the first installation, which its entry may keep."""
+    return None if version.split(".")[2:3] in _FIRST_BUILDS else _sql_server(match, version)
 
 
 def _powershell(_match: re.Match[str], version: str) -> _Named:
@@ -64,12 +89,24 @@ def _driver(title: str) -> Callable[[re.Match[str], str], _Named | None]:
     return lambda match, version: ((title.format(match["major"] or version.split(".")[0]),), version)
 
 
-def _exchange(match: re.Match[str], version: str) -> _Named:
-    return (f"microsoft exchange server {match['year']} cumulative update {match['update']}",), version
+def _exchange(match: re.Match[str], version: str) -> _Named | None:
+    """Name Exchange by the build; an older one than the table holds by what its title says."""
+    named = exchange_update(version)
+    if named is None and match["update"]:
+        named = f"microsoft exchange server {match['year']} cumulative update {match['update']}"
+    return ((named,), version) if named else None
 
 
 def _office(match: re.Match[str], _version: str) -> _Named:
-    return _OFFICE_TITLES[match["year"]], _OFFICE[match["year"]]
+    """Name the suite and the programs in it, for each of which there are updates apart."""
+    year, edition = match["year"], match["edition"].lower()
+    programs = [*_PROGRAMS, *(_MORE_PROGRAMS if not edition.startswith("home") else ())]
+    if edition.startswith("professional"):
+        programs.append("access")
+    if edition == "home and business":
+        programs.append("outlook")
+    forms = _OFFICE_TITLES[year]
+    return tuple(form.format(one) for one in ("office", *programs) for form in forms), _OFFICE[year]
 
 
 _RULES = tuple(
@@ -83,8 +120,8 @@ _RULES = tuple(
         ),
         (
             (
-                r"microsoft (?:\.net runtime - |windows desktop runtime - |asp\.net core )"
-                r"(?P<version>(?P<line>(?:[6-9]|\d\d)\.0)\.\d+)(?: - shared framework)? \((?:x64|x86|arm64)\)"
+                r"microsoft (?:\.net (?:core )?runtime - |windows desktop runtime - |(?P<web>asp\.net core ))"
+                r"(?P<version>(?P<line>\d{1,2}\.\d)\.\d+)(?: - shared framework| shared framework)? \((?:x64|x86|arm64)\)"
             ),
             _by_title,
         ),
@@ -97,10 +134,18 @@ _RULES = tuple(
             r"microsoft odbc driver (?P<major>\d\d) for sql server",
             _driver("microsoft odbc driver {} for sql server on windows"),
         ),
-        (r"microsoft exchange server (?P<year>20\d\d) cumulative update (?P<update>\d+)", _exchange),
+        (r"microsoft sql server 20\d\d(?: r2)?[ -]setup \([^()]{2,40}\)", _sql_server),
+        (r"microsoft sql server 20\d\d(?: r2)?(?: \(64-bit\))?", _sql_server_engine),
         (
             (
-                r"microsoft office (?:professional plus|professional|standard|home and business|home and student)"
+                r"microsoft exchange server (?P<year>20\d\d|subscription edition)"
+                r"(?: cumulative update (?P<update>\d+)| rtm)?"
+            ),
+            _exchange,
+        ),
+        (
+            (
+                r"microsoft office (?P<edition>professional plus|professional|standard|home and business|home and student)"
                 r" (?P<year>2016|2013)"
             ),
             _office,

@@ -140,11 +140,11 @@ def missing_updates(
     }
     chosen: list[str] = []
     covered: set[str] = set()
-    for name in sorted(top, key=lambda one: (-len(brings[one]), _number(one))):
+    for name in sorted(top, key=lambda one: (-len(brings[one]), -number_of(one))):
         if not cumulative or brings[name] - covered:
             chosen.append(name)
             covered |= brings[name]
-    return tuple(_missing(name, offered[name], brings[name]) for name in chosen)
+    return tuple(missing_update(name, offered[name], brings[name]) for name in chosen)
 
 
 def _is_never_offered(said: Sequence[VendorUpdate]) -> bool:
@@ -156,13 +156,14 @@ def _kind(update: VendorUpdate) -> str:
     return (update.kind or "").replace(" ", "").lower()
 
 
-def _number(name: str) -> int:
-    """Order by number, the newest first: numbers grow with time."""
+def number_of(name: str) -> int:
+    """Give the number of an update; numbers grow with time."""
     digits = "".join(char for char in name if char.isdigit())
-    return -int(digits or 0)
+    return int(digits or 0)
 
 
-def _missing(name: str, said: Sequence[VendorUpdate], brings: Iterable[str]) -> MissingUpdate:
+def missing_update(name: str, said: Sequence[VendorUpdate], brings: Iterable[str]) -> MissingUpdate:
+    """Put together what all sources say of an update that is missing."""
     days = [one.released for one in said if one.released is not None]
     return MissingUpdate(
         name=name,

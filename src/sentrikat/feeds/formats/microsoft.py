@@ -23,6 +23,7 @@ from sentrikat.domain.advisory import (
     TermGroup,
     VendorUpdate,
 )
+from sentrikat.domain.matching.microsoft_lines import is_build_of_line, line_named
 from sentrikat.domain.matching.microsoft_products import is_build_of
 from sentrikat.domain.ranges import VersionRange
 from sentrikat.domain.versions import Scheme, key
@@ -50,8 +51,12 @@ class Fix:
 
 
 def product_named(title: str) -> Product:
-    """Give the product of a title; titles differ in case and spaces from month to month."""
-    return Product(ECOSYSTEM, _SPACE.sub(" ", title).strip().lower())
+    """Give the product of a title; titles differ in case and spaces from month to month.
+
+    SQL Server's are told by line: whoever is on an older cumulative update is on the line of "(CU 27)", too.
+    """
+    name = _SPACE.sub(" ", title).strip().lower()
+    return Product(ECOSYSTEM, line_named(name) or name)
 
 
 def update_named(words: str | None) -> str | None:
@@ -158,6 +163,9 @@ class Updates:
         if fix.update is None:
             return
         product = product_named(title)
+        if fix.build is not None and is_build_of_line(product.name, fix.build) is False:
+            # Exchange 2019 CU13 repaired by a build of CU14 is not repaired by an update of CU13.
+            return
         place = (fix.update, product.name)
         build = fix.build if fix.build and is_build_of(product.name, fix.build) else None
         held = self._held.get(place)
