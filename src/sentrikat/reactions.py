@@ -22,6 +22,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from sentrikat.audit.jobs import sign_audit_log
 from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Component
 from sentrikat.domain.matching.titles import letters_of
 from sentrikat.domain.permissions import Caller, Permission
@@ -279,6 +280,11 @@ def run_price_organization(database: Database, *, organization_id: int) -> None:
         prioritize_organization(session, organization_id, now=SystemClock().now(), cause="time zone")
 
 
+def run_sign_audit_log(database: Database) -> None:
+    """Make a checkpoint of every chain of the audit log."""
+    sign_audit_log(database, load(), SystemClock())
+
+
 JOBS: list[Job] = [
     Job("ingest_report", run_ingest, queue="ingest"),
     # The schedule asks again anyway, and each run retries its requests by itself.
@@ -286,6 +292,7 @@ JOBS: list[Job] = [
     Job("approve_feed", run_approval, queue="feeds", max_attempts=2),
     Job("price_organization", run_price_organization, queue="ingest"),
     Job("roll_back_feed", run_rollback, queue="feeds", max_attempts=2),
+    Job("sign_audit_log", run_sign_audit_log),
 ]
 
 # Minutes differ so that an hour's work does not start all at once; KEV is small and urgent.
@@ -298,11 +305,14 @@ _CRON = {
 _CRON_OTHERS = ("41 */6 * * *", "47 */6 * * *", "53 */6 * * *", "59 */6 * * *")
 
 SCHEDULE: list[Periodic] = [
-    Periodic(
-        "refresh_feed",
-        _CRON.get(one.name, _CRON_OTHERS[number % len(_CRON_OTHERS)]),
-        {"name": one.name},
-        queueing_lock=f"refresh_feed:{one.name}",
-    )
-    for number, one in enumerate(FEEDS)
+    *(
+        Periodic(
+            "refresh_feed",
+            _CRON.get(one.name, _CRON_OTHERS[number % len(_CRON_OTHERS)]),
+            {"name": one.name},
+            queueing_lock=f"refresh_feed:{one.name}",
+        )
+        for number, one in enumerate(FEEDS)
+    ),
+    Periodic("sign_audit_log", "9 2 * * *", queueing_lock="sign_audit_log"),
 ]

@@ -25,6 +25,8 @@ FORM = b"sentrikat audit entry 1\x00"
 # Neither PostgreSQL's text nor UTF-8 can hold these; what somebody typed is kept with a mark in their place.
 _UNSTORABLE = {0: "\ufffd", **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}
 
+_LARGEST = 2**53 - 1  # beyond, readers of JSON give a fraction: such a number is kept as text
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -39,7 +41,7 @@ class Link:
     detail: Mapping[str, Any]
 
     def cleaned(self) -> Link:
-        """Give the entry as it can be stored: no character in it that a database would refuse."""
+        """Give the entry as it can be stored: nothing in it that would be refused or come back as another value."""
         return Link(
             self.organization_id,
             self.at,
@@ -83,6 +85,8 @@ def link_hash(previous: bytes, link: Link) -> bytes:
 def _cleaned(value: object) -> object:
     if isinstance(value, str):
         return value.translate(_UNSTORABLE)
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        return str(value)
     if isinstance(value, Mapping):
         return {str(name).translate(_UNSTORABLE): _cleaned(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):

@@ -219,6 +219,13 @@ class Settings(BaseSettings):
         "brought it: sentrikat feeds import-bundle --as, then approve-bundle --as.",
     )
 
+    # Audit log
+    audit_key_file: Path | None = Field(
+        default=None,
+        description="PEM file of the Ed25519 key that signs checkpoints of the audit log. Unset: "
+        "audit/signing.pem in the data directory, made when it is first needed.",
+    )
+
     # Logging
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severity that is logged: debug, info, warning or error."
@@ -242,7 +249,14 @@ class Settings(BaseSettings):
         return init_settings, env_settings
 
     @field_validator(
-        "database_url", "public_url", "feed_base_url", "proxy", "ca_file", "encryption_keys", mode="before"
+        "database_url",
+        "public_url",
+        "feed_base_url",
+        "proxy",
+        "ca_file",
+        "encryption_keys",
+        "audit_key_file",
+        mode="before",
     )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:

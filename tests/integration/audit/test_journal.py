@@ -147,12 +147,22 @@ def test_what_no_database_can_store_is_recorded_with_a_mark_in_its_place(
 ) -> None:
     """Somebody who signs in with such a name must not be able to have their attempt go unrecorded."""
     with database.as_system() as session:
-        record(session, SYSTEM, "sign_in.failed", "login:a\x00b", {"lo\x00gin": ["\ud800"]}, now=clock.now())
+        record(
+            session,
+            SYSTEM,
+            "sign_in.failed",
+            "login:a\x00b",
+            {"lo\x00gin": ["\ud800", 2**70, -(2**53)]},
+            now=clock.now(),
+        )
 
     with database.as_system() as session:
         assert verify(session, 0).holds
         row = list_entries(session, 0, before=None, limit=1)[0]
-    assert (row.object, row.detail) == ("login:a\ufffdb", {"lo\ufffdgin": ["\ufffd"]})
+    assert (row.object, row.detail) == (
+        "login:a\ufffdb",
+        {"lo\ufffdgin": ["\ufffd", str(2**70), str(-(2**53))]},
+    )
 
 
 def test_a_fork_of_the_chain_is_refused_by_the_database(database: Database, clock: FrozenClock) -> None:

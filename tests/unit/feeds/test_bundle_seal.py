@@ -18,8 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentrikat.domain.errors import Conflict, InvalidInput
-from sentrikat.feeds.bundle import root as roots
-from sentrikat.feeds.bundle.envelope import (
+from sentrikat.domain.signed_statement import (
     LARGEST_INTEGER,
     PublicKey,
     canonical,
@@ -28,6 +27,7 @@ from sentrikat.feeds.bundle.envelope import (
     signed,
     to_sign,
 )
+from sentrikat.feeds.bundle import root as roots
 from sentrikat.feeds.bundle.keyring import Keyring
 from sentrikat.feeds.bundle.manifest import BundleRefused
 from sentrikat.feeds.bundle.reader import BundleReader

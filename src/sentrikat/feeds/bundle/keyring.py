@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sentrikat.domain.errors import Conflict, InvalidInput
-from sentrikat.feeds.bundle.envelope import Envelope, public_half
+from sentrikat.domain.signed_statement import Envelope, public_half
 from sentrikat.feeds.bundle.root import (
     Root,
     encoded_chain,

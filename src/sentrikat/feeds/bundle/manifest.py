@@ -15,14 +15,14 @@ from typing import Any
 import orjson
 
 from sentrikat.domain.errors import InvalidInput
+from sentrikat.domain.signed_statement import LARGEST_INTEGER, canonical
 from sentrikat.feeds import fields
 from sentrikat.feeds.adapter import NO_VALIDATORS, Document, Feed, Validators
-from sentrikat.feeds.bundle.envelope import LARGEST_INTEGER, canonical
 
 FORMAT = "sentrikat-feed-bundle"
 VERSION = 1
 MANIFEST_NAME = "manifest.json"
-SIGNATURE_NAME = "manifest.sig"  # an envelope whose payload is the manifest (bundle.envelope)
+SIGNATURE_NAME = "manifest.sig"  # an envelope whose payload is the manifest (domain.signed_statement)
 ROOTS_NAME = "roots.json"  # the keys of the origin, from the first to those in force (bundle.root)
 KIND = "application/vnd.sentrikat.feed-bundle+json"
 MOST_DOCUMENTS = 100_000

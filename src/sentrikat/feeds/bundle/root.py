@@ -16,8 +16,8 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sentrikat.domain.errors import InvalidInput
+from sentrikat.domain.signed_statement import Envelope, PublicKey, canonical, opened, public_half, signed
 from sentrikat.feeds import fields
-from sentrikat.feeds.bundle.envelope import Envelope, PublicKey, canonical, opened, public_half, signed
 
 FORMAT = "sentrikat-bundle-root"
 KIND = "application/vnd.sentrikat.bundle-root+json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sentrikat.feeds.bundle.envelope import opened
+from sentrikat.domain.signed_statement import opened
 from sentrikat.feeds.bundle.manifest import KIND, refused
 from sentrikat.feeds.bundle.reader import Seal
 from sentrikat.feeds.bundle.root import Root, decoded, first_of, newest, read_chain

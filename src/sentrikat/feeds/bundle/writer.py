@@ -14,8 +14,8 @@ from pathlib import Path
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sentrikat.domain.signed_statement import signed
 from sentrikat.feeds.adapter import Document, Feed
-from sentrikat.feeds.bundle.envelope import signed
 from sentrikat.feeds.bundle.manifest import (
     KIND,
     MANIFEST_NAME,

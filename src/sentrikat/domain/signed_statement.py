@@ -19,8 +19,6 @@ import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from sentrikat.feeds import fields
-
 LARGEST_INTEGER = 2**53 - 1  # RFC 8785: beyond, two readers may see two numbers
 MOST_SIGNATURES = 16
 _KEY_BYTES = 32
@@ -108,20 +106,20 @@ def to_sign(kind: str, payload: bytes) -> bytes:
 
 def opened(content: bytes, kind: str) -> Envelope:
     """Read an envelope of that kind; ValueError where it breaks its form. No signature is checked yet."""
-    envelope = fields.mapping(orjson.loads(content), "the envelope")
-    said = fields.text(envelope, "payloadType")
+    envelope = _object(orjson.loads(content), "the envelope")
+    said = _text(envelope, "payloadType")
     if said != kind:
         raise ValueError(f"it signs {said[:80]!r} and not {kind!r}")
-    signatures = fields.objects(envelope, "signatures")
+    listed = envelope.get("signatures")
+    if not isinstance(listed, list):
+        raise TypeError("signatures is not a list")
+    signatures = [_object(one, "signatures") for one in listed]
     if not 1 <= len(signatures) <= MOST_SIGNATURES:
         raise ValueError(f"it has {len(signatures)} signatures, and 1 to {MOST_SIGNATURES} can be")
-    payload = envelope.get("payload")
-    if not isinstance(payload, str):
-        raise TypeError("payload is not a text")
     return Envelope(
         kind,
-        _bytes(payload),
-        tuple(Signature(fields.text(one, "keyid"), _bytes(fields.text(one, "sig"))) for one in signatures),
+        _bytes(_text(envelope, "payload")),
+        tuple(Signature(_text(one, "keyid"), _bytes(_text(one, "sig"))) for one in signatures),
     )
 
 
@@ -145,6 +143,19 @@ def _check(value: object) -> None:
             _check(inside)
     elif isinstance(value, float) or (isinstance(value, int) and abs(value) > LARGEST_INTEGER):
         raise ValueError(f"{value!r} is no number that a signed document may hold")
+
+
+def _object(value: object, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} is not an object")
+    return value
+
+
+def _text(record: Mapping[str, Any], name: str) -> str:
+    value = record.get(name)
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is missing" if value is None else f"{name} is not a text")
+    return value
 
 
 def _bytes(text: str) -> bytes:
