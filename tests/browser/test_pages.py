@@ -26,7 +26,10 @@ PAGES = [
     "/api-keys",
     "/profile",
     "/audit?check=true",
+    "/members",
 ]
+# What an installation administrator sees beside them.
+INSTALLATION_PAGES = ["/users", "/users/1", "/organizations", "/organizations/1"]
 
 
 def sign_in(page: Page, server: str, login: str = "administrator") -> None:
@@ -70,6 +73,24 @@ def test_a_page_breaks_no_policy_and_no_rule_of_access(page: Page, server: str, 
     page.goto(server + path)
 
     assert violations(page) == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_pages_of_the_installation_fit_and_break_no_rule_of_access(
+    browser: Browser, server: str, width: int, scheme: Any
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    sign_in(page, server, "admin")
+    wrong = {}
+    for path in INSTALLATION_PAGES:
+        page.goto(server + path)
+        found = violations(page)
+        if found or page.evaluate("document.documentElement.scrollWidth") > width:
+            wrong[path] = found
+    context.close()
+
+    assert wrong == {}
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -173,3 +174,83 @@ def test_organizations_are_made_and_renamed(persons: Any) -> None:
     assert root.ask("PATCH", f"/organizations/{third}", {"time_zone": "Mars/Olympus"}).status_code == 422
     listed = root.ask("GET", "/organizations").json()["items"]
     assert {"id": third, "slug": "third", "name": "Tertia", "time_zone": "Asia/Tokyo"} in listed
+
+
+class Pages:
+    """A signed-in browser without scripts."""
+
+    def __init__(self, client: TestClient, cookie: str) -> None:
+        self._client = client
+        self._cookie = {"Cookie": f"sentrikat_session={cookie}"}
+        self._token = client.get("/api/v1/me", headers=self._cookie).json()["csrf_token"]
+
+    def see(self, path: str) -> Response:
+        """Open a page."""
+        return self._client.get(path, headers=self._cookie)
+
+    def send(self, path: str, **fields: str) -> Response:
+        """Send a form of it."""
+        return self._client.post(path, headers=self._cookie, data={"csrf_token": self._token, **fields})
+
+
+@pytest.fixture
+def pages(client: TestClient, database: Database, clock: FrozenClock, estate: Estate) -> Any:
+    """Whoever is asked for, before a browser."""
+    return lambda login: Pages(client, session_of(database, clock, estate, login))
+
+
+def test_the_page_of_members_adds_changes_and_removes(pages: Any, estate: Estate) -> None:
+    boss, nowhere = pages("administrator"), estate.users["nowhere"]
+
+    assert boss.send("/members", login="nowhere", role="viewer").status_code == 303
+    assert boss.send("/members", login="nowhere", role="viewer").status_code == 409
+    assert boss.send("/members", login="missing", role="viewer").status_code == 422
+    assert boss.send("/members", login="nowhere", role="emperor").status_code == 422
+    assert boss.send(f"/members/{nowhere}/role", role="manager").status_code == 303
+    assert 'value="manager" selected' in boss.see("/members").text
+    assert boss.send(f"/members/{nowhere}/remove").status_code == 303
+    assert boss.send(f"/members/{nowhere}/remove").status_code == 404
+    last = boss.send(f"/members/{estate.users['administrator']}/remove")
+    assert last.status_code == 409
+    assert "last administrator" in last.text
+
+
+def test_an_auditor_sees_members_and_keys_without_a_button(pages: Any) -> None:
+    auditor = pages("auditor")
+    for path in ("/members", "/api-keys"):
+        page = auditor.see(path)
+        assert page.status_code == 200
+        assert f'action="{path}' not in page.text
+
+
+def test_the_page_of_a_user_does_what_it_says(pages: Any) -> None:
+    root = pages("admin")
+    made = root.send("/users", login="dario", display_name="Dario Fo")
+    assert made.status_code == 200
+    assert 'id="new-password"' in made.text
+    assert root.send("/users", login="dario").status_code == 409
+    assert root.send("/users", login="Not A Login").status_code == 422
+    path = re.search(r'action="(/users/\d+)/password"', made.text)[1]  # type: ignore[index]
+
+    assert 'id="new-password"' not in root.see(path).text
+    assert 'id="new-password"' in root.send(f"{path}/password").text
+    assert root.send(f"{path}/membership", organization="acme", role="analyst").status_code == 303
+    assert root.send(f"{path}/membership", organization="none", role="analyst").status_code == 422
+    assert root.send(f"{path}/installation-admin", wanted="yes").status_code == 303
+    assert root.send(f"{path}/disabled", wanted="yes").status_code == 303
+    assert root.send(f"{path}/disabled", wanted="perhaps").status_code == 422
+    page = root.see(path).text
+    assert "<dt>Acme</dt><dd>Analyst</dd>" in page
+    assert ", installation administrator" in page
+    assert ", disabled" in page
+    assert root.send(f"{path}/sign-out").status_code == 303
+
+
+def test_the_page_of_an_organization_saves_and_says_what_is_wrong(pages: Any) -> None:
+    root = pages("admin")
+    assert root.send("/organizations", name="Fourth", slug="fourth", time_zone="UTC").status_code == 303
+    assert root.send("/organizations", name="Fourth", slug="fourth", time_zone="UTC").status_code == 409
+    path = re.search(r'href="(/organizations/\d+)">fourth', root.see("/organizations").text)[1]  # type: ignore[index]
+    assert root.send(path, name="Quarta", time_zone="Europe/Rome").status_code == 303
+    assert root.send(path, name="Quarta", time_zone="CET").status_code == 422
+    assert "Quarta" in root.see("/organizations").text

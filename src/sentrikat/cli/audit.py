@@ -18,7 +18,9 @@ from sentrikat.audit.export import ExportFile, export_lines, prove_export
 from sentrikat.audit.journal import INSTALLATION
 from sentrikat.audit.queries import EntryFilters
 from sentrikat.audit.signing_key import public_pem, read_public, signing_key
+from sentrikat.cli.declared import needs
 from sentrikat.domain.errors import InvalidInput
+from sentrikat.domain.permissions import Permission
 from sentrikat.domain.signed_statement import PublicKey, public_half
 from sentrikat.identity import organizations, queries
 from sentrikat.infra.clock import SystemClock
@@ -45,6 +47,7 @@ def add_to(parent: typer.Typer) -> None:
 
 
 @app.command()
+@needs(Permission.AUDIT_READ)
 def verify(
     organization: Organization = None,
     every: Annotated[bool, typer.Option("--all", help="Every chain; so it is without options.")] = False,
@@ -78,6 +81,7 @@ def verify(
 
 
 @app.command()
+@needs(Permission.INSTALLATION_MANAGE)
 def checkpoint() -> None:
     """Walk every chain and sign where it ends; status 3 when one is broken, which is then not signed."""
     settings = load()
@@ -98,6 +102,7 @@ def checkpoint() -> None:
 
 
 @app.command("key")
+@needs(Permission.INSTALLATION_READ)
 def show_key(
     output: Annotated[Path | None, typer.Option(help="Write the public key here.")] = None,
 ) -> None:
@@ -114,6 +119,7 @@ def show_key(
 
 
 @app.command("export")
+@needs(Permission.AUDIT_READ)
 def export_log(
     organization: Annotated[
         str,

@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sentrikat.cli.declared import needs
 from sentrikat.cli.feeds import app, progress_of, tell
 from sentrikat.domain.errors import Conflict, InvalidInput
-from sentrikat.domain.permissions import COMMAND_LINE, Caller
+from sentrikat.domain.permissions import COMMAND_LINE, Caller, Permission
 from sentrikat.feeds.adapter import Document, Feed
 from sentrikat.feeds.bundle.listing import listing
 from sentrikat.feeds.bundle.manifest import refused
@@ -39,6 +40,7 @@ File = Annotated[Path, typer.Argument(help="The bundle.")]
 
 
 @app.command("export-bundle")
+@needs(Permission.INSTALLATION_MANAGE)
 def export_bundle(
     path: Annotated[Path, typer.Argument(help="Where to write it; FILE.manifest.txt lies beside it.")],
     names: Annotated[
@@ -75,6 +77,7 @@ def export_bundle(
 
 
 @app.command("import-bundle")
+@needs(Permission.INSTALLATION_MANAGE)
 def import_bundle(
     path: File,
     login: As = None,
@@ -104,6 +107,7 @@ def import_bundle(
 
 
 @app.command("approve-bundle")
+@needs(Permission.INSTALLATION_MANAGE)
 def approve_bundle(
     number: Annotated[int, typer.Argument(help="As `feeds bundles` shows it.")], login: As
 ) -> None:
@@ -127,6 +131,7 @@ def approve_bundle(
 
 
 @app.command("reject-bundle")
+@needs(Permission.INSTALLATION_MANAGE)
 def reject_bundle(number: int, login: As) -> None:
     """Throw a waiting bundle away."""
     settings, clock = load(), SystemClock()
@@ -136,6 +141,7 @@ def reject_bundle(number: int, login: As) -> None:
 
 
 @app.command("bundles")
+@needs(Permission.INSTALLATION_READ)
 def list_bundles() -> None:
     """Show the bundles that were offered here, and what became of them."""
     table = Table("", "Origin", "Number", "Made", "State", "By", "Then by", "Not taken in", box=None)
@@ -162,6 +168,7 @@ def list_bundles() -> None:
 
 
 @keys_app.command("create")
+@needs(Permission.INSTALLATION_MANAGE)
 def create_key(name: Annotated[str, typer.Option(help="Who makes the bundles, as others read it.")]) -> None:
     """Make the key that signs this installation's bundles."""
     settings = load()
@@ -172,6 +179,7 @@ def create_key(name: Annotated[str, typer.Option(help="Who makes the bundles, as
 
 
 @keys_app.command("rotate")
+@needs(Permission.INSTALLATION_MANAGE)
 def rotate_key() -> None:
     """Replace the key; the next bundle carries the announcement, signed by the old key."""
     _show_root(bundle_export.keyring_of(load()).rotate(SystemClock().now()))
@@ -179,6 +187,7 @@ def rotate_key() -> None:
 
 
 @keys_app.command("show")
+@needs(Permission.INSTALLATION_READ)
 def show_keys(
     output: Annotated[
         Path | None, typer.Option(help="Write the public roots of this installation here.")
@@ -206,6 +215,7 @@ def show_keys(
 
 
 @keys_app.command("trust")
+@needs(Permission.INSTALLATION_MANAGE)
 def trust_key(
     path: Annotated[Path, typer.Argument(help="What `bundle-key show --output` wrote at the other end.")],
     fingerprint: Annotated[
@@ -231,6 +241,7 @@ def trust_key(
 
 
 @keys_app.command("distrust")
+@needs(Permission.INSTALLATION_MANAGE)
 def distrust_key(origin: Annotated[str, typer.Argument(help="The origin, or how it begins.")]) -> None:
     """Take no bundle of an origin any more."""
     with (

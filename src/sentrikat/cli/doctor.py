@@ -11,6 +11,8 @@ from rich.console import Console
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from sentrikat.cli.declared import needs
+from sentrikat.domain.permissions import Permission
 from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database.reach import open_database
 from sentrikat.infra.settings import Settings, load
@@ -36,6 +38,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
 
 
+@needs(Permission.INSTALLATION_READ)
 def doctor() -> None:
     """Look over settings, database, schema, tenancy, queue, disk and feeds; status 1 when something is wrong."""
     settings = load()

@@ -10,7 +10,9 @@ import typer
 from rich.console import Console
 from sqlalchemy import text
 
+from sentrikat.cli.declared import needs
 from sentrikat.domain.errors import NotFound
+from sentrikat.domain.permissions import Permission
 from sentrikat.findings.explain import explain, explain_finding
 from sentrikat.findings.explain_past import end_of_day, explain_then
 from sentrikat.findings.reasoning import Explanation, Step
@@ -23,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("explain")(explain_command)
 
 
+@needs(Permission.FINDINGS_READ)
 def explain_command(
     host: Annotated[str, typer.Argument(help="Host name of an asset.")],
     vulnerability: Annotated[str, typer.Argument(help="CVE, GHSA or another id.")],

@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from sentrikat.cli.declared import needs
 from sentrikat.domain.errors import Conflict, InvalidInput
-from sentrikat.domain.permissions import COMMAND_LINE
+from sentrikat.domain.permissions import COMMAND_LINE, Permission
 from sentrikat.feeds.adapter import Feed, Transport
 from sentrikat.feeds.bundle.reader import BundleReader
 from sentrikat.feeds.registry import FEEDS, feed
@@ -45,6 +46,7 @@ def add_to(parent: typer.Typer) -> None:
 
 
 @app.command("list")
+@needs(Permission.KNOWLEDGE_READ)
 def list_feeds() -> None:
     """Show every feed with its state and age."""
     console = Console(highlight=False)
@@ -68,6 +70,7 @@ def list_feeds() -> None:
 
 
 @app.command("status")
+@needs(Permission.KNOWLEDGE_READ)
 def status(
     names: Annotated[list[str] | None, typer.Argument(help="Feeds; none: all.")] = None,
 ) -> None:
@@ -107,6 +110,7 @@ def status(
 
 
 @app.command("approve")
+@needs(Permission.INSTALLATION_MANAGE)
 def approve_feed(
     name: Annotated[str, typer.Argument(help="The feed whose held run goes live.")],
     run: Annotated[
@@ -134,6 +138,7 @@ def approve_feed(
 
 
 @app.command("reject")
+@needs(Permission.INSTALLATION_MANAGE)
 def reject_feed(
     name: Annotated[str, typer.Argument(help="The feed whose held run is dropped.")],
     run: Annotated[
@@ -150,6 +155,7 @@ def reject_feed(
 
 
 @app.command("rollback")
+@needs(Permission.INSTALLATION_MANAGE)
 def roll_back_feed(
     name: Annotated[str, typer.Argument(help="The feed whose last run is undone.")],
     to: Annotated[int | None, typer.Option("--to", help="The run whose data is to be in use again.")] = None,
@@ -164,6 +170,7 @@ def roll_back_feed(
 
 
 @app.command("release")
+@needs(Permission.INSTALLATION_MANAGE)
 def release_feed(
     name: Annotated[str, typer.Argument(help="The feed that may be updated again.")],
 ) -> None:
@@ -177,6 +184,7 @@ def release_feed(
 
 
 @app.command("outbound")
+@needs(Permission.INSTALLATION_READ)
 def outbound() -> None:
     """Show every host this installation may ask; it contacts no other."""
     for name, hosts in outbound_hosts().items():
@@ -184,6 +192,7 @@ def outbound() -> None:
 
 
 @app.command("refresh")
+@needs(Permission.INSTALLATION_MANAGE)
 def refresh_feeds(
     names: Annotated[list[str] | None, typer.Argument(help="Feeds; none: all.")] = None,
     accept: Annotated[
@@ -212,6 +221,7 @@ def refresh_feeds(
 
 
 @app.command("import")
+@needs(Permission.INSTALLATION_MANAGE)
 def import_file(
     path: Annotated[Path, typer.Argument(help="One document as its source publishes it.")],
     name: Annotated[str | None, typer.Option("--feed", help="The feed that the document belongs to.")] = None,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sentrikat.cli.declared import needs
+from sentrikat.domain.permissions import Permission
 from sentrikat.infra import logging
 from sentrikat.infra.database.reach import reach_server
 from sentrikat.infra.settings import load
@@ -26,6 +28,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("migrate")(migrate)
 
 
+@needs(Permission.INSTALLATION_MANAGE)
 def migrate(
     phase: Annotated[
         PhaseOption,

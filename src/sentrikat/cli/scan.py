@@ -14,8 +14,10 @@ import orjson
 import typer
 from rich.console import Console
 
+from sentrikat.cli.declared import needs
 from sentrikat.domain.errors import InvalidInput
 from sentrikat.domain.inventory import Inventory
+from sentrikat.domain.permissions import Permission
 from sentrikat.findings.scan import Scanner
 from sentrikat.findings.scan_formats import cyclonedx_vex, print_table, sarif
 from sentrikat.findings.scan_record import scan_record
@@ -53,6 +55,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("scan")(scan)
 
 
+@needs(Permission.KNOWLEDGE_READ)
 def scan(
     files: Annotated[
         list[str] | None,

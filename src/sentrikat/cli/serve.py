@@ -9,6 +9,8 @@ import typer
 import uvicorn
 
 from sentrikat.app import create_app
+from sentrikat.cli.declared import needs
+from sentrikat.domain.permissions import Permission
 from sentrikat.infra import logging
 from sentrikat.infra.database.reach import reach_server
 from sentrikat.infra.settings import load
@@ -21,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("serve")(serve)
 
 
+@needs(Permission.INSTALLATION_MANAGE)
 def serve(
     inherited_socket: Annotated[
         int | None,

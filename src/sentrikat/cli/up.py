@@ -15,7 +15,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from sentrikat.cli.declared import needs
 from sentrikat.domain.errors import Conflict, Unavailable
+from sentrikat.domain.permissions import Permission
 from sentrikat.first_start import fill, prepare
 from sentrikat.infra import logging
 from sentrikat.infra.database import Database
@@ -37,6 +39,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("up")(up)
 
 
+@needs(Permission.INSTALLATION_MANAGE)
 def up(
     demo: Annotated[
         bool, typer.Option("--demo/--no-demo", help="Fill a Demo organization at the first start.")

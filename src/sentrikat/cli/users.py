@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
+from sentrikat.cli.declared import needs
 from sentrikat.domain.errors import InvalidInput
 from sentrikat.domain.permissions import COMMAND_LINE, Caller, Permission, Role
 from sentrikat.identity import accounts, api_keys, organizations, passwords, queries
@@ -34,6 +35,7 @@ def add_to(parent: typer.Typer) -> None:
 
 
 @app.command("list")
+@needs(Permission.INSTALLATION_READ)
 def list_users() -> None:
     """List the accounts."""
     table = Table("Login", "Name", "Installation administrator", "Last sign-in", "State")
@@ -50,6 +52,7 @@ def list_users() -> None:
 
 
 @app.command()
+@needs(Permission.INSTALLATION_MANAGE)
 def add(
     login: str,
     name: Annotated[str, typer.Option(help="Name as others read it.")] = "",
@@ -82,6 +85,7 @@ def add(
 
 
 @app.command("set-role")
+@needs(Permission.MEMBERS_MANAGE)
 def set_role(login: str, role: Role, organization: Organization) -> None:
     """Make an account a member of an organization, or change its role there."""
     with _session() as (session, now):
@@ -92,6 +96,7 @@ def set_role(login: str, role: Role, organization: Organization) -> None:
 
 
 @app.command("reset-password")
+@needs(Permission.INSTALLATION_MANAGE)
 def reset_password(login: str) -> None:
     """Give an account a new random password, printed once; every browser of it is signed out."""
     password = passwords.random_password()
@@ -103,6 +108,7 @@ def reset_password(login: str) -> None:
 
 
 @app.command()
+@needs(Permission.INSTALLATION_MANAGE)
 def disable(login: str) -> None:
     """Shut an account out at once."""
     with _session() as (session, now):
@@ -112,6 +118,7 @@ def disable(login: str) -> None:
 
 
 @app.command()
+@needs(Permission.INSTALLATION_MANAGE)
 def enable(login: str) -> None:
     """Let a disabled account sign in again."""
     with _session() as (session, now):
@@ -121,6 +128,7 @@ def enable(login: str) -> None:
 
 
 @organizations_app.command("list")
+@needs(Permission.INSTALLATION_READ)
 def list_organizations() -> None:
     """List the organizations."""
     table = Table("Short name", "Name", "Time zone")
@@ -131,6 +139,7 @@ def list_organizations() -> None:
 
 
 @organizations_app.command("add")
+@needs(Permission.INSTALLATION_MANAGE)
 def add_organization(
     slug: Annotated[str, typer.Argument(metavar="SHORT_NAME", help="Lower-case letters, digits, hyphens.")],
     name: Annotated[str, typer.Option(help="Name as people read it.")] = "",
@@ -145,6 +154,7 @@ def add_organization(
 
 
 @keys_app.command("list")
+@needs(Permission.KEYS_READ)
 def list_keys(organization: Organization) -> None:
     """List the keys of an organization."""
     table = Table("Id", "Name", "Begins with", "Scopes", "Expires", "State")
@@ -164,6 +174,7 @@ def list_keys(organization: Organization) -> None:
 
 
 @keys_app.command("create")
+@needs(Permission.KEYS_MANAGE)
 def create_key(
     organization: Organization,
     name: Annotated[str, typer.Option(help="Who uses it.")],
@@ -185,6 +196,7 @@ def create_key(
 
 
 @keys_app.command("revoke")
+@needs(Permission.KEYS_MANAGE)
 def revoke_key(prefix: str, organization: Organization) -> None:
     """Revoke a key by how it begins."""
     with _session() as (session, now):

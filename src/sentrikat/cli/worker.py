@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from sentrikat.cli.declared import needs
+from sentrikat.domain.permissions import Permission
 from sentrikat.infra import logging
 from sentrikat.infra.database.reach import reach_server
 from sentrikat.infra.settings import load
@@ -15,6 +17,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("worker")(worker)
 
 
+@needs(Permission.INSTALLATION_MANAGE)
 def worker() -> None:
     """Run the job worker in the foreground."""
     settings = load()

@@ -102,7 +102,7 @@ KEY_SCOPES: frozenset[Permission] = frozenset(
 PERMISSION_WORDS: dict[Permission, str] = {
     Permission.PROFILE: "see and change your own account",
     Permission.INVENTORY_READ: "read assets and their software",
-    Permission.INVENTORY_WRITE: "change the exposure and criticality of assets",
+    Permission.INVENTORY_WRITE: "change the exposure and criticality of assets, and say what their software is",
     Permission.FINDINGS_READ: "read findings and their explanations",
     Permission.FINDINGS_TRIAGE: "decide about findings and what is possibly affected",
     Permission.KNOWLEDGE_READ: "read vulnerabilities and the state of the feeds",

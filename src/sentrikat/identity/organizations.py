@@ -113,6 +113,20 @@ def change_organization(
     return True
 
 
+def access_organization(
+    session: Session, caller: Caller, organization_id: int, permission: Permission
+) -> Organization:
+    """Give the organization that a door names, to somebody who may see every one."""
+    caller.require(permission)
+    organization = session.get(Organization, organization_id)
+    if organization is None:
+        raise NotFound(
+            f"There is no organization {organization_id}.",
+            hint="The list of organizations names those there are.",
+        )
+    return organization
+
+
 def get_by_slug(session: Session, slug: str) -> Organization:
     """Give the organization of a short name."""
     organization = session.scalar(select(Organization).where(Organization.slug == slug))

@@ -43,8 +43,11 @@ NAVIGATION: tuple[NavigationItem, ...] = (
     NavigationItem("Vulnerabilities", "/vulnerabilities", "v", Permission.KNOWLEDGE_READ),
     NavigationItem("Assets", "/assets", "a", Permission.INVENTORY_READ),
     NavigationItem("Feeds", "/feeds", "d", Permission.KNOWLEDGE_READ),
-    NavigationItem("API keys", "/api-keys", "k", Permission.KEYS_MANAGE),
+    NavigationItem("API keys", "/api-keys", "k", Permission.KEYS_READ),
+    NavigationItem("Members", "/members", "m", Permission.MEMBERS_READ),
     NavigationItem("Audit log", "/audit", "l", Permission.AUDIT_READ),
+    NavigationItem("Users", "/users", "u", Permission.INSTALLATION_READ),
+    NavigationItem("Organizations", "/organizations", "n", Permission.INSTALLATION_READ),
 )
 
 

@@ -11,12 +11,15 @@ from sentrikat.web import (
     findings,
     identification,
     keys,
+    members,
+    organizations,
     overview,
     possible,
     profile,
     sign_in,
     sign_in_steps,
     static,
+    users,
     vulnerabilities,
 )
 
@@ -33,7 +36,10 @@ for part in (
     identification,
     feeds,
     keys,
+    members,
     audit,
+    users,
+    organizations,
     profile,
 ):
     router.include_router(part.router)

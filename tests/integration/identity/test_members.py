@@ -336,3 +336,23 @@ def test_an_organization_is_renamed_and_its_deadlines_follow_its_time_zone(
         assert connection.execute("select task_name from procrastinate_jobs").fetchall() == [
             ("price_organization",)
         ]
+
+
+def test_without_any_organization_one_can_still_be_made(database: Database, clock: FrozenClock) -> None:
+    now = clock.now()
+    with database.as_system() as session:
+        root = accounts.create_account(
+            session,
+            COMMAND_LINE,
+            login="root",
+            display_name="",
+            password="a good password",
+            installation_admin=True,
+            now=now,
+        )
+        opened = web_sessions.open_session(
+            session, root, None, LIMITS, now=now, address=None, user_agent=None
+        )
+        visit = visit_of_cookie(session, opened.token, LIMITS, address=None, now=now)
+    assert visit is not None
+    assert visit.caller.permissions == INSTALLATION | {Permission.PROFILE}

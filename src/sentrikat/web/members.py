@@ -1,0 +1,124 @@
+"""Members of the organization, and what each role may do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
+
+from sentrikat.domain.errors import Conflict, InvalidInput, SentriKatError
+from sentrikat.domain.permissions import (
+    INSTALLATION_ADMINISTRATOR,
+    PERMISSION_WORDS,
+    ROLE_PERMISSIONS,
+    ROLE_WORDS,
+    Permission,
+    Role,
+)
+from sentrikat.identity import members
+from sentrikat.identity.access import Visit
+from sentrikat.identity.queries import PAGE, list_members
+from sentrikat.web import cursors
+from sentrikat.web.context import Form, Now, TenantSession, database_of, requires
+from sentrikat.web.rendering import render
+from sentrikat.web.sign_in import see_other
+
+router = APIRouter(prefix="/members")
+Reader = Annotated[Visit, requires(Permission.MEMBERS_READ)]
+Manager = Annotated[Visit, requires(Permission.MEMBERS_MANAGE)]
+
+
+@router.get("")
+def show(
+    request: Request, visit: Reader, session: TenantSession, now: Now, cursor: str | None = None
+) -> Response:
+    """List the members."""
+    return _page(request, session, visit, now, cursor=cursor)
+
+
+@router.post("")
+def add(request: Request, visit: Manager, session: TenantSession, now: Now, form: Form) -> Response:
+    """Let an existing account into the organization."""
+    login = form.get("login", "")
+    try:
+        role = members.read_role(form.get("role", ""))
+        with database_of(request).as_system() as everybody:
+            user_id = members.find_account(everybody, visit.caller, login)
+        members.add_member(
+            session, visit.caller, user_id=user_id, login=login.strip().casefold(), role=role, now=now
+        )
+    except (InvalidInput, Conflict) as error:
+        return _page(request, session, visit, now, error=error, form=form)
+    return see_other("/members")
+
+
+@router.post("/{user_id}/role")
+def change_role(
+    request: Request, visit: Manager, session: TenantSession, now: Now, user_id: int, form: Form
+) -> Response:
+    """Give a member another role."""
+    try:
+        role = members.read_role(form.get("role", ""))
+        members.change_role(session, visit.caller, user_id, role, now=now)
+    except (InvalidInput, Conflict) as error:
+        return _page(request, session, visit, now, error=error)
+    return see_other("/members")
+
+
+@router.post("/{user_id}/remove")
+def remove(
+    request: Request, visit: Manager, session: TenantSession, now: Now, user_id: int, _form: Form
+) -> Response:
+    """Take a membership away."""
+    try:
+        members.remove_member(session, visit.caller, user_id, now=now)
+    except Conflict as error:
+        return _page(request, session, visit, now, error=error)
+    return see_other("/members")
+
+
+def role_table() -> list[tuple[str, list[bool]]]:
+    """Give each permission in words, and whether each role and the installation administrator hold it."""
+    holders = [*(ROLE_PERMISSIONS[role] for role in Role), INSTALLATION_ADMINISTRATOR]
+    return [
+        (words, [permission is Permission.PROFILE or permission in held for held in holders])
+        for permission, words in PERMISSION_WORDS.items()
+    ]
+
+
+def _page(
+    request: Request,
+    session: Session,
+    visit: Visit,
+    now: datetime,
+    *,
+    cursor: str | None = None,
+    error: SentriKatError | None = None,
+    form: dict[str, str] | None = None,
+) -> Response:
+    position = cursors.read(cursor, "s")
+    rows = list_members(
+        session,
+        visit.caller.organization_id,
+        after=str(position[0]) if position else None,
+        limit=PAGE + 1,
+    )
+    following = cursors.write((rows[PAGE - 1].login,)) if len(rows) > PAGE else None
+    return render(
+        request,
+        "members.html",
+        visit=visit,
+        now=now,
+        status=200 if error is None else 422 if isinstance(error, InvalidInput) else 409,
+        rows=rows[:PAGE],
+        following=following,
+        cursor=cursor,
+        error=error,
+        wrong=error.fields if error is not None else {},
+        form=form or {},
+        may_manage=visit.caller.may(Permission.MEMBERS_MANAGE),
+        roles=ROLE_WORDS,
+        table=role_table(),
+    )

@@ -1,0 +1,95 @@
+"""Write docs/admin/roles.md from the permissions and the commands: python -m tools.write_roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer.main
+from typer.core import TyperGroup
+
+from sentrikat.cli import application
+from sentrikat.cli.declared import permission_of
+from sentrikat.domain.permissions import (
+    INSTALLATION_ADMINISTRATOR,
+    KEY_SCOPES,
+    PERMISSION_WORDS,
+    ROLE_PERMISSIONS,
+    ROLE_WORDS,
+    Permission,
+    Role,
+)
+
+TARGET = Path(__file__).parent.parent / "docs" / "admin" / "roles.md"
+
+HEAD = """# Roles and permissions
+
+Written by `python -m tools.write_roles`; a test compares it with the program. The page *Members* shows the first table too.
+
+Every page and every route of the API names the one permission it asks for, and it is asked on the server at each request: a role that
+is taken away counts from the next click. A role belongs to an organization; the same person may hold another one elsewhere, and
+switches at the top of the page. [Which route answers whom](../develop/api.md) is written by the test that calls them all.
+"""
+
+ADMINISTRATORS = """An **installation administrator** is no role: an account is one, or not. Only another installation administrator or the command line
+makes it one. It enters every organization as its administrator, and runs the installation.
+"""
+
+COMMAND_LINE = """## The command line
+
+Whoever runs `sentrikat` on the server can read its settings and its database, so no question could keep them out: a command acts as `cli`
+with every permission, and what it changes stands in the audit log as done by `cli`. Guard the machine accordingly: only the system account
+of SentriKat may read its settings and data directory. With `--as LOGIN` a command acts as that account: it asks for the password, and then
+for the permission the command names below, and the log names the person.
+
+| command | permission |
+|---|---|
+"""
+
+
+def every_command() -> Iterator[tuple[str, Permission | None]]:
+    """Yield every command with the words that call it, and what it declared."""
+    group = typer.main.get_command(application())
+    assert isinstance(group, TyperGroup)
+    yield from _commands_of(group, "sentrikat")
+
+
+def _commands_of(group: TyperGroup, before: str) -> Iterator[tuple[str, Permission | None]]:
+    for name, command in sorted(group.commands.items()):
+        words = f"{before} {name}"
+        if isinstance(command, TyperGroup):
+            yield from _commands_of(command, words)
+        else:
+            yield words, permission_of(command.callback)
+
+
+def page() -> str:
+    """Give the page."""
+    roles = list(Role)
+    lines = [HEAD, "## Roles", "", "| role | |", "|---|---|"]
+    lines += [f"| {role} | {ROLE_WORDS[role]} |" for role in roles]
+    lines += ["", ADMINISTRATORS]
+    lines.append(f"| may | {' | '.join(roles)} | installation administrator | permission | scope of a key |")
+    lines.append("|---" * (len(roles) + 4) + "|")
+    for permission, words in PERMISSION_WORDS.items():
+        held = [
+            "yes" if permission is Permission.PROFILE or permission in ROLE_PERMISSIONS[role] else "-"
+            for role in roles
+        ]
+        top = "yes" if permission in INSTALLATION_ADMINISTRATOR else "-"
+        scope = "yes" if permission in KEY_SCOPES else "-"
+        lines.append(f"| {words} | {' | '.join(held)} | {top} | `{permission}` | {scope} |")
+    lines += ["", COMMAND_LINE.rstrip("\n")]
+    for words, declared in every_command():
+        lines.append(f"| `{words}` | {f'`{declared}`' if declared else 'not declared'} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write the page."""
+    TARGET.write_text(page(), encoding="utf-8")
+    print(TARGET)
+
+
+if __name__ == "__main__":
+    main()
