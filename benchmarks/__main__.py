@@ -18,7 +18,7 @@ import tempfile
 from importlib.resources import files
 from pathlib import Path
 
-from benchmarks import auditing, importing, lists, matching, reports, scanning
+from benchmarks import auditing, importing, limiting, lists, matching, reports, scanning
 from benchmarks.estate import Estate, Size, make_estate
 from benchmarks.measure import Row, machine, table, watch
 from sentrikat.cli.feeds import import_bundle
@@ -29,7 +29,7 @@ from sentrikat.infra.database.embedded import EmbeddedPostgres
 from sentrikat.infra.database.sessions import Database
 from sentrikat.migrations import runner
 
-PARTS = ("matching", "reports", "scans", "lists", "audit")
+PARTS = ("matching", "reports", "scans", "lists", "audit", "limits")
 
 
 def main() -> int:
@@ -65,7 +65,9 @@ def _run(options: argparse.Namespace, wanted: frozenset[str], work: Path) -> lis
         shutil.rmtree(work / "nvd")
     if "audit" in wanted:
         _tell(rows, auditing.appends(work / "audit"))
-    if not wanted - {"audit"}:
+    if "limits" in wanted:
+        _tell(rows, limiting.checks(work / "limits"))
+    if not wanted - {"audit", "limits"}:
         return rows
     directory = work / "installation"
     size = Size(options.assets, options.components, options.packages)

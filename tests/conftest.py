@@ -67,6 +67,10 @@ def pytest_configure() -> None:
     for name in [n for n in os.environ if n.startswith("SENTRIKAT_")]:
         if name not in {"SENTRIKAT_SHARED", "SENTRIKAT_NO_SKIPS"}:
             del os.environ[name]
+    # Sweeps over all routes send thousands of requests in one frozen moment; tests of the limits set their own.
+    for client in ("API", "AGENTS", "SIGN_IN"):
+        for period in ("HOUR", "DAY"):
+            os.environ[f"SENTRIKAT_RATE_LIMIT_{client}_PER_{period}"] = "0"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

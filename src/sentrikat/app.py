@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sentrikat.api import health
 from sentrikat.api.bodies import BodyLimit, BodyTooLarge, UnsupportedMedia
 from sentrikat.api.etags import Unchanged
+from sentrikat.api.limits import RateLimitHeaders
 from sentrikat.api.problems import problem_answer
 from sentrikat.api.router import API_PREFIX, openapi_of
 from sentrikat.api.router import router as api_router
@@ -33,6 +34,7 @@ from sentrikat.domain.errors import (
     Unavailable,
 )
 from sentrikat.identity.access import NotAuthenticated
+from sentrikat.identity.budgets import TooManyRequests
 from sentrikat.infra.clock import Clock, SystemClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.settings import Settings
@@ -52,6 +54,7 @@ STATUS: dict[type[SentriKatError], int] = {
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
+    TooManyRequests: 429,
     Unavailable: 503,
     SentriKatError: 500,
 }
@@ -101,6 +104,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
         BodyLimit, largest=settings.max_request_bytes, largest_report=settings.max_report_bytes
     )
     app.add_middleware(SecurityHeaders, https=settings.secure_cookies)
+    app.add_middleware(RateLimitHeaders)
     app.add_middleware(RequestId)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
     return app
@@ -149,7 +153,8 @@ def _answer(
 
 def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, SentriKatError)
-    return _answer(request, status_of(error), error)
+    headers = error.headers if isinstance(error, TooManyRequests) else None
+    return _answer(request, status_of(error), error, headers)
 
 
 def _http(request: Request, error: Exception) -> Response:

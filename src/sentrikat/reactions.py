@@ -45,6 +45,7 @@ from sentrikat.findings.prioritize import (
 )
 from sentrikat.findings.reconcile import Reconciled, reconcile_asset, reconcile_matches
 from sentrikat.findings.reopen import reopen_findings
+from sentrikat.identity import budgets
 from sentrikat.infra.clock import Clock, SystemClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.jobs import Job, Periodic
@@ -285,7 +286,15 @@ def run_sign_audit_log(database: Database) -> None:
     sign_audit_log(database, load(), SystemClock())
 
 
+def run_forget(database: Database) -> None:
+    """Delete what has run out and serves nobody any more."""
+    now = SystemClock().now()
+    with database.as_system() as session:
+        budgets.purge(session, now)
+
+
 JOBS: list[Job] = [
+    Job("forget_expired", run_forget),
     Job("ingest_report", run_ingest, queue="ingest"),
     # The schedule asks again anyway, and each run retries its requests by itself.
     Job("refresh_feed", run_refresh, queue="feeds", max_attempts=2),
@@ -305,6 +314,7 @@ _CRON = {
 _CRON_OTHERS = ("41 */6 * * *", "47 */6 * * *", "53 */6 * * *", "59 */6 * * *")
 
 SCHEDULE: list[Periodic] = [
+    Periodic("forget_expired", "33 * * * *", queueing_lock="forget_expired"),
     *(
         Periodic(
             "refresh_feed",

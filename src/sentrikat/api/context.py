@@ -10,9 +10,11 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import Forbidden
-from sentrikat.domain.permissions import Caller, Permission
-from sentrikat.identity import api_keys
+from sentrikat.domain.permissions import AGENT_SCOPES, Caller, Permission
+from sentrikat.identity import api_keys, budgets
 from sentrikat.identity.access import NotAuthenticated, Visit, visit_of_cookie
+from sentrikat.identity.budgets import Budget, TooManyRequests
+from sentrikat.identity.throttle import address_subject
 from sentrikat.identity.web_sessions import SessionLimits, is_csrf_token
 from sentrikat.infra.clock import Clock
 from sentrikat.infra.database import Database
@@ -44,30 +46,21 @@ def authenticate(request: Request) -> Caller:
     session's token in a header as well: a foreign site can neither read nor set it.
     """
     address = request.client.host if request.client is not None else None
-    now = now_of(request)
-    given = _given_key(request)
+    now, settings = now_of(request), settings_of(request)
     with database_of(request).as_system() as session:
-        if given is not None:
-            found = api_keys.caller_of_key(session, given, address=address, now=now)
-            if isinstance(found, Caller):
-                return found
-            raise NotAuthenticated(found.sentence, hint=found.hint, code=found.code)
-        settings = settings_of(request)
-        limits = SessionLimits(
-            timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_lifetime_hours)
-        )
-        cookie = request.cookies.get(request.app.state.session_cookie)
-        visit = visit_of_cookie(session, cookie, limits, address=address, now=now)
-    if visit is None:
-        raise NotAuthenticated(
-            "This needs an API key or a signed-in session, and the request brought neither."
-            if cookie is None
-            else "The session has ended.",
-            hint="Send the key as “Authorization: Bearer sk_…”; keys are made under API keys."
-            if cookie is None
-            else "Sign in again.",
-            code="key_missing" if cookie is None else "session_ended",
-        )
+        found = _identify(request, session, address, now)
+        # Counted in the transaction that found out who it is, and before anything is refused: a program that
+        # guesses keys uses up the budget of its address, not that of the key's owner.
+        taken = budgets.take(session, *_client(found, address, settings), now)
+    if taken is not None:
+        request.state.rate_limit = taken.headers
+        if not taken.allowed:
+            raise TooManyRequests(taken)
+    if isinstance(found, NotAuthenticated):
+        raise found
+    if isinstance(found, Caller):
+        return found
+    visit = found
     if request.method not in SAFE_METHODS and not is_csrf_token(
         visit.session, request.headers.get(CSRF_HEADER)
     ):
@@ -79,6 +72,48 @@ def authenticate(request: Request) -> Caller:
         )
     request.state.visit = visit
     return visit.caller
+
+
+def _identify(
+    request: Request, session: Session, address: str | None, now: datetime
+) -> Caller | Visit | NotAuthenticated:
+    given = _given_key(request)
+    if isinstance(given, NotAuthenticated):
+        return given
+    if given is not None:
+        found = api_keys.caller_of_key(session, given, address=address, now=now)
+        if isinstance(found, Caller):
+            return found
+        return NotAuthenticated(found.sentence, hint=found.hint, code=found.code)
+    settings = settings_of(request)
+    limits = SessionLimits(
+        timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_lifetime_hours)
+    )
+    cookie = request.cookies.get(request.app.state.session_cookie)
+    visit = visit_of_cookie(session, cookie, limits, address=address, now=now)
+    if visit is not None:
+        return visit
+    if cookie is not None:
+        return NotAuthenticated("The session has ended.", hint="Sign in again.", code="session_ended")
+    return NotAuthenticated(
+        "This needs an API key or a signed-in session, and the request brought neither.",
+        hint="Send the key as “Authorization: Bearer sk_…”; keys are made under API keys.",
+        code="key_missing",
+    )
+
+
+def _client(
+    found: Caller | Visit | NotAuthenticated, address: str | None, settings: Settings
+) -> tuple[str, Budget]:
+    """Give whose budget a request is counted in."""
+    programs = Budget(settings.rate_limit_api_per_hour, settings.rate_limit_api_per_day)
+    if isinstance(found, NotAuthenticated):
+        return f"api:{address_subject(address or 'unknown')}", programs
+    caller = found.caller if isinstance(found, Visit) else found
+    if caller.permissions <= AGENT_SCOPES:
+        agents = Budget(settings.rate_limit_agents_per_hour, settings.rate_limit_agents_per_day)
+        return f"agents:{caller.actor}", agents
+    return f"api:{caller.actor}", programs
 
 
 def visit_of(request: Request) -> Visit | None:
@@ -119,7 +154,7 @@ SystemSession = Annotated[Session, Depends(_system_session, scope="function")]
 Now = Annotated[datetime, Depends(now_of)]
 
 
-def _given_key(request: Request) -> str | None:
+def _given_key(request: Request) -> str | NotAuthenticated | None:
     header = request.headers.get("X-API-Key")
     if header is not None:
         return header.strip()
@@ -128,7 +163,7 @@ def _given_key(request: Request) -> str | None:
         return None
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() != "bearer":
-        raise NotAuthenticated(
+        return NotAuthenticated(
             f"The request was not let in: “{scheme[:20]}” is no way to sign in here.",
             hint="Send the key as “Authorization: Bearer sk_…”.",
             code="key_malformed",

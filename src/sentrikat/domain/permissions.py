@@ -99,6 +99,9 @@ KEY_SCOPES: frozenset[Permission] = frozenset(
     }
 )
 
+# A key that may do no more than this is an agent's: it lies on many machines and has a budget of its own.
+AGENT_SCOPES: frozenset[Permission] = frozenset({Permission.REPORT_SUBMIT, Permission.REPORT_READ})
+
 PERMISSION_WORDS: dict[Permission, str] = {
     Permission.PROFILE: "see and change your own account",
     Permission.INVENTORY_READ: "read assets and their software",

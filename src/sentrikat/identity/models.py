@@ -9,6 +9,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     CheckConstraint,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -130,6 +131,21 @@ class SignInAttempt(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     subject: Mapped[str] = mapped_column(Text)  # login:name | address:1.2.3.4
     at: Mapped[datetime] = mapped_column(Moment)
+
+
+class RateBucket(Base):
+    """How full a client's buckets were at its last request (identity.budgets); written by `rate_take` alone.
+
+    Unlogged: no request waits for the disk, and a crash empties every bucket.
+    """
+
+    __tablename__ = "rate_bucket"
+    __table_args__ = ({"prefixes": ["UNLOGGED"], "postgresql_with": {"fillfactor": 50}},)
+
+    client: Mapped[str] = mapped_column(Text, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Moment)
+    hour_level: Mapped[float] = mapped_column(Double)
+    day_level: Mapped[float] = mapped_column(Double)
 
 
 class ApiKey(Base):

@@ -115,6 +115,38 @@ class Settings(BaseSettings):
         "the first need.",
     )
 
+    # Requests a client may make (docs/admin/rate-limits.md); 0 is no limit
+    rate_limit_api_per_hour: int = Field(
+        default=200,  # both required by SEC-6
+        ge=0,
+        le=1_000_000,
+        description="API requests an hour of one key, token or person; 0: no limit.",
+    )
+    rate_limit_api_per_day: int = Field(
+        default=1_000, ge=0, le=10_000_000, description="API requests a day of the same; 0: no limit."
+    )
+    rate_limit_agents_per_hour: int = Field(
+        default=100_000,  # one key may be on every machine of an estate, and all may report after one outage
+        ge=0,
+        le=10_000_000,
+        description="Requests an hour of one agent key, over all machines that hold it; 0: no limit.",
+    )
+    rate_limit_agents_per_day: int = Field(
+        default=500_000,  # 100,000 machines, five reports each
+        ge=0,
+        le=100_000_000,
+        description="Requests a day of one agent key; 0: no limit.",
+    )
+    rate_limit_sign_in_per_hour: int = Field(
+        default=600,  # an office behind one address on a Monday morning; guesses are slowed down much earlier
+        ge=0,
+        le=1_000_000,
+        description="Sign-in forms an hour from one address, of all ways to sign in; 0: no limit.",
+    )
+    rate_limit_sign_in_per_day: int = Field(
+        default=3_000, ge=0, le=10_000_000, description="Sign-in forms a day from one address; 0: no limit."
+    )
+
     # Worker
     worker_concurrency: int = Field(
         default=2,  # jobs wait for PostgreSQL most of the time; the machine counted on has 2 cores

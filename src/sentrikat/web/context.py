@@ -16,9 +16,12 @@ from starlette.datastructures import FormData
 
 from sentrikat.domain.errors import Forbidden, InvalidInput
 from sentrikat.domain.permissions import Permission
+from sentrikat.identity import budgets
 from sentrikat.identity.access import NotAuthenticated, Visit, visit_of_cookie
 from sentrikat.identity.admission import Arrival
+from sentrikat.identity.budgets import Budget, TooManyRequests
 from sentrikat.identity.sign_in import PasswordSource
+from sentrikat.identity.throttle import address_subject
 from sentrikat.identity.web_sessions import SessionLimits, is_csrf_token
 from sentrikat.infra.clock import Clock
 from sentrikat.infra.database import Database
@@ -178,6 +181,7 @@ def new_visitor_token() -> str:
 
 
 def _form_of_visitor(request: Request, form: Annotated[FormData, Depends(read_form)]) -> dict[str, str]:
+    _count_sign_in(request)
     cookie = request.cookies.get(cookies_of(request).visitor, "")
     given = str(form.get(CSRF_FIELD, ""))
     if not cookie or not hmac.compare_digest(cookie.encode(), given.encode()) or not is_same_site(request):
@@ -187,6 +191,17 @@ def _form_of_visitor(request: Request, form: Annotated[FormData, Depends(read_fo
             code="csrf",
         )
     return text_fields(form)
+
+
+def _count_sign_in(request: Request) -> None:
+    """Count a form of somebody who is not signed in; TooManyRequests beyond the budget of its address."""
+    settings = settings_of(request)
+    budget = Budget(settings.rate_limit_sign_in_per_hour, settings.rate_limit_sign_in_per_day)
+    client = f"sign-in:{address_subject(address_of(request) or 'unknown')}"
+    with database_of(request).as_system() as session:
+        taken = budgets.take(session, client, budget, now_of(request))
+    if taken is not None and not taken.allowed:
+        raise TooManyRequests(taken)
 
 
 VisitorForm = Annotated[dict[str, str], Depends(_form_of_visitor)]

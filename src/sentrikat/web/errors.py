@@ -21,6 +21,7 @@ TITLES = {
     409: "Not possible now",
     413: "Too large",
     422: "Not accepted",
+    429: "Too many requests",
     500: "Something broke",
     503: "Not available now",
 }
