@@ -6,7 +6,7 @@
 the sources themselves are asked. What is kept of each document is written down in CUTS below and
 in docs/develop/snapshot.md; the documents keep their source's form, so importing the bundle is an
 ordinary feed run. Only data whose license allows it is taken: no EPSS, SUSE, Ubuntu, Alpine or
-Wolfi, no Microsoft content.
+Wolfi, no Microsoft content. Red Hat's Security Data API has a document per flaw, some 36,000.
 """
 
 from __future__ import annotations
@@ -30,13 +30,27 @@ import httpx2
 import ijson
 import orjson
 
-from sentrikat.feeds import debian, kev, nvd, osv, overrides, registry, vulnrichment
+from sentrikat.domain.cpe.name import parse as parse_name
+from sentrikat.domain.errors import InvalidName
+from sentrikat.feeds import (
+    debian,
+    endoflife,
+    kev,
+    nvd,
+    nvd_cpe,
+    osv,
+    overrides,
+    redhat_data,
+    registry,
+    vulnrichment,
+)
 from sentrikat.feeds.adapter import NO_VALIDATORS, Document, FeedState, FetchOptions
 from sentrikat.feeds.bundle.reader import BundleReader
 from sentrikat.feeds.bundle.writer import Chosen, write_bundle
+from sentrikat.feeds.formats.redhat_products import release_of_cpe
 from sentrikat.feeds.snapshot import PATH
 from sentrikat.feeds.transports.http import HttpTransport
-from sentrikat.feeds.unpacking import json_files, unpacked
+from sentrikat.feeds.unpacking import json_files, json_streams, unpacked
 
 LARGEST = 25_000_000  # bytes: what the repository and every installation carry
 
@@ -47,12 +61,16 @@ CUTS = {
     "debian": "Debian 11 to 13; no descriptions.",
     "osv": "Without reports of malicious packages; the first 300 characters of text, two references, no version "
     "lists beside ranges.",
+    "redhat_data": "Red Hat Enterprise Linux 7 to 10, main stream, of flaws published since 2014; the first 300 characters of text.",
+    "nvd_cpe": "One name of each application and operating system and of each kind of target software; no references.",
 }
 ECOSYSTEMS = (
     "PyPI", "npm", "Maven", "NuGet", "Packagist", "RubyGems", "crates.io", "Go",
     "AlmaLinux", "Rocky Linux", "Red Hat",
 )  # fmt: skip
 RELEASES = ("bullseye", "bookworm", "trixie")
+REDHAT_RELEASES = frozenset(f"rhel:{number}" for number in (7, 8, 9, 10))
+REDHAT_SINCE = "2014"
 DETAILS = 300
 REFERENCES = 2
 
@@ -224,6 +242,36 @@ def unrepeated(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def redhat_record(record: dict[str, Any]) -> dict[str, Any] | None:
+    """Give a Security Data document with what it says of the main releases; None without any, or of old flaws."""
+
+    def kept(name: str, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+        listed = record.get(name) or []
+        entries = [listed] if isinstance(listed, dict) else listed
+        return [
+            {key: one[key] for key in keys if key in one}
+            for one in entries
+            if release_of_cpe(one.get("cpe") or "") in REDHAT_RELEASES
+        ]
+
+    cut: dict[str, Any] = {
+        "affected_release": kept("affected_release", ("cpe", "package")),
+        "package_state": kept("package_state", ("cpe", "package_name", "fix_state")),
+    }
+    if (
+        not (cut["affected_release"] or cut["package_state"])
+        or (record.get("public_date") or "") < REDHAT_SINCE
+    ):
+        return None
+    cut |= {key: record[key] for key in ("name", "public_date") if key in record}
+    cut["details"] = [one[:DETAILS] for one in (record.get("details") or [])[:1]]
+    cut["bugzilla"] = {"description": (record.get("bugzilla") or {}).get("description")}
+    for form in ("cvss", "cvss3"):
+        if vector := (record.get(form) or {}).get(f"{form}_scoring_vector"):
+            cut[form] = {f"{form}_scoring_vector": vector}
+    return cut
+
+
 def as_of(document: Document) -> datetime:
     """Give the day a document speaks of: what its server says it last changed, else when it was fetched.
 
@@ -370,6 +418,71 @@ def build(transport: HttpTransport, workshop: Workshop, products: int) -> Iterat
     yield cut_debian(workshop, tracker)
     for archive in osv.fetch(transport, FeedState(), options):
         yield cut_osv(workshop, archive)
+    yield cut_redhat(workshop, transport)
+    (dictionary,) = nvd_cpe.fetch(transport, FeedState(), options)
+    yield cut_cpe(workshop, dictionary)
+    for product in endoflife.fetch(transport, FeedState(), options):
+        whole = replace(product, fetched_at=as_of(product), validators=NO_VALIDATORS)
+        yield Chosen(registry.feed("endoflife"), whole)
+
+
+def cut_redhat(workshop: Workshop, transport: HttpTransport) -> Chosen:
+    """Gather the documents of the Security Data API, asked for one by one, into an archive that is not packed yet."""
+    newest: list[Document] = []
+
+    def write(file: Any) -> None:
+        with tarfile.open(fileobj=file, mode="w|") as archive:
+            for document in security_data(transport):
+                newest[:] = [max([*newest, document], key=as_of)]
+                kept = redhat_record(document.json())
+                if kept is not None:
+                    packed = orjson.dumps(kept)
+                    entry = tarfile.TarInfo(f"{kept['name']}.json")
+                    entry.size = len(packed)
+                    archive.addfile(entry, io.BytesIO(packed))
+
+    path = workshop.folder / "security-data"
+    with path.open("wb") as file:
+        write(file)
+    original = replace(newest[0], url=redhat_data.SOURCES[0], name="cve.tar")
+    return workshop.document("redhat_data", original, lambda file: file.write(path.read_bytes()))
+
+
+def security_data(transport: HttpTransport) -> Iterator[Document]:
+    """Yield every document of the Security Data API: a run brings a bounded number, so there are many."""
+    options, state = FetchOptions(now=datetime.now(UTC)), FeedState()
+    while "asked" not in state.cursors:
+        fetched = []
+        for document in redhat_data.fetch(transport, state, options):
+            fetched.append(document)
+            yield document
+        if not fetched:
+            return
+        state = state.after(fetched)
+
+
+def cut_cpe(workshop: Workshop, document: Document) -> Chosen:
+    """Keep one name of each product and kind of target software, the first in the dictionary, live or deprecated."""
+    met: set[tuple[str, ...]] = set()
+    kept: list[dict[str, Any]] = []
+    for _, stream in json_streams(document):
+        for item in ijson.items(stream, "products.item", use_float=True):
+            record = item["cpe"]
+            try:
+                name = parse_name(record["cpeName"])
+            except InvalidName:
+                continue  # would be set aside at every first start
+            key = (name.part, name.vendor, name.product, name.target_sw, str(record.get("deprecated")))
+            if name.part == "h" or key in met:
+                continue
+            met.add(key)
+            wanted = {
+                one: record[one] for one in ("cpeName", "deprecated", "deprecatedBy") if record.get(one)
+            }
+            wanted["titles"] = [one for one in record.get("titles") or () if one["lang"] in ("en", "en-US")]
+            kept.append({"cpe": wanted | {"deprecated": bool(record.get("deprecated"))}})
+    content = orjson.dumps({"products": kept})
+    return workshop.document("nvd_cpe", document, lambda file: file.write(content))
 
 
 def say(words: str) -> None:

@@ -58,11 +58,13 @@ from sentrikat.inventory.jobs import ingest_report
 from sentrikat.inventory.lifecycle import assign_cycles
 from sentrikat.inventory.titles import names_of
 from sentrikat.inventory.updates import concerns_updates, refresh_held
+from sentrikat.inventory.updates import refresh_held
+from sentrikat.vulnerabilities.bundle_approval import take_in_approved
 from sentrikat.vulnerabilities.canary import FindingsChange
 from sentrikat.vulnerabilities.candidates import candidates
 from sentrikat.vulnerabilities.merge import Merged
 from sentrikat.vulnerabilities.rollback import roll_back
-from sentrikat.vulnerabilities.sources import approve, refresh
+from sentrikat.vulnerabilities.sources import approve, limits_of, refresh
 
 # Above this many changed statements one pass over everything is cheaper than the join by pairs.
 _MATCH_ALL_ABOVE = 300_000
@@ -293,6 +295,22 @@ def run_forget(database: Database) -> None:
         budgets.purge(session, now)
 
 
+def run_bundle(database: Database, *, offer_id: int, sha256: str, actor: str, address: str | None) -> None:
+    """Take in a bundle that a second person approved at the door; how it went stands with the bundle."""
+    clock, settings = SystemClock(), load()
+    caller = Caller(0, actor, frozenset({Permission.INSTALLATION_MANAGE}), address)
+    take_in_approved(
+        database,
+        settings,
+        caller,
+        offer_id,
+        sha256,
+        clock,
+        after=following(clock),
+        limits=limits_of(settings),
+    )
+
+
 JOBS: list[Job] = [
     Job("forget_expired", run_forget),
     Job("ingest_report", run_ingest, queue="ingest"),
@@ -302,6 +320,7 @@ JOBS: list[Job] = [
     Job("price_organization", run_price_organization, queue="ingest"),
     Job("roll_back_feed", run_rollback, queue="feeds", max_attempts=2),
     Job("sign_audit_log", run_sign_audit_log),
+    Job("import_bundle", run_bundle, queue="feeds", max_attempts=2),
 ]
 
 # Minutes differ so that an hour's work does not start all at once; KEV is small and urgent.

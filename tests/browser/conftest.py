@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy import text
 
 from sentrikat.app import create_app
 from sentrikat.infra.clock import FrozenClock
@@ -22,12 +24,54 @@ from tests.flows.estate import furnish
 from tests.postgres import SharedServer
 
 
+def bring_bundles(database: Database, person: int) -> None:
+    """Let three bundles wait, of which one was in vain, and four be decided; their files are nowhere."""
+    states = ("pending", "pending", "pending", "pending", "imported", "incomplete", "rejected", "importing")
+    with database.as_system() as session:
+        session.execute(
+            text(
+                "insert into bundle_root (origin, name, version, document, pinned_at, changed_at) values (:origin,"
+                " 'Ministry of Long Names, Department of Connected Computers, Third Building', 1, '', :now, :now)"
+            ),
+            {"origin": "5f" * 16, "now": NOON},
+        )
+        for number, state in enumerate(states, start=1):
+            held = [
+                {"feed": name, "documents": 25 * number, "bytes": 123_456_789} for name in ("nvd", "nvd_cpe")
+            ]
+            session.execute(
+                text(
+                    "insert into bundle_import (sha256, origin, sequence, made_at, state, file, offered_at, offered_by,"
+                    " decided_at, decided_by, outcomes, bytes, holds, trouble) values (:sha256, :origin, :number, :now,"
+                    " :state, :file, :now, :brought, :decided, :by, cast(:outcomes as jsonb), 91234567,"
+                    " cast(:holds as jsonb), :trouble)"
+                ),
+                {
+                    "sha256": f"{number}c" * 32,
+                    "origin": "5f" * 16,
+                    "number": 40 + number,
+                    "now": NOON,
+                    "state": state,
+                    "file": "x.bundle" if state == "pending" else None,
+                    "brought": "user:1000" if number == 1 else f"user:{person}",
+                    "decided": NOON if number > 3 else None,
+                    "by": "a-very-long-login-name.of-somebody@subsidiary.example" if number > 3 else None,
+                    "outcomes": '{"nvd": "succeeded", "redhat_data": "held", "endoflife": "refused"}',
+                    "holds": json.dumps(held),
+                    "trouble": "The bundle was not imported: its manifest does not end."
+                    if number == 2
+                    else None,
+                },
+            )
+
+
 @pytest.fixture(scope="module")
 def server(database_server: SharedServer) -> Iterator[str]:
     """The address of the application on a furnished database."""
     name = f"browsed_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     database = Database(database_server.clone_template(name), application_name="test")
-    furnish(database, FrozenClock(NOON))
+    estate = furnish(database, FrozenClock(NOON))
+    bring_bundles(database, estate.users["admin"])
     listening = socket.create_server(("127.0.0.1", 0))
     app = create_app(Settings(), database.url, clock=FrozenClock(NOON))
     web = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))

@@ -217,3 +217,21 @@ def test_somebody_in_two_organizations_changes_between_them(browser: Browser, se
     expect(page.get_by_role("link", name="theirs")).to_be_visible()
     expect(page.get_by_role("link", name="web-03")).to_have_count(0)
     context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_waiting_bundles_can_be_read_and_decided_on_any_screen(
+    browser: Browser, server: str, width: int, scheme: Any
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    sign_in(page, server, "admin")
+    page.goto(f"{server}/feeds")
+    page.get_by_role("link", name="3 bundles wait for a second person").click()
+    page.wait_for_url(f"{server}/bundles")
+
+    assert page.get_by_role("button", name="Approve").count() == 1  # the others were brought by the reader
+    assert page.get_by_role("button", name="Reject").count() == 3
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()

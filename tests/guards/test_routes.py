@@ -102,6 +102,9 @@ def calls(app: FastAPI, estate: Estate) -> list[tuple[str, str, str, Permission 
         "correction_id": 1,
         "decision": "approve",
         "user_id": estate.users["viewer"],
+        "verdict": "approve",
+        "bundle_id": 1,
+        "user_id": estate.users["both"],
         "organization_id": estate.acme,
     }
     found = []

@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from sentrikat.api import (
     assets,
     audit,
+    bundles,
     feeds,
     findings,
     health,
@@ -52,6 +53,7 @@ for part in (
     possible,
     vulnerabilities,
     feeds,
+    bundles,
     keys,
     members,
     audit,

@@ -17,7 +17,6 @@ from sentrikat.domain.errors import Conflict, InvalidInput
 from sentrikat.domain.permissions import COMMAND_LINE, Caller, Permission
 from sentrikat.feeds.adapter import Document, Feed
 from sentrikat.feeds.bundle.listing import listing
-from sentrikat.feeds.bundle.manifest import refused
 from sentrikat.feeds.bundle.root import Root
 from sentrikat.feeds.registry import FEEDS, feed
 from sentrikat.identity.confirmation import confirmed
@@ -27,6 +26,7 @@ from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.settings import Settings, load
 from sentrikat.reactions import following
 from sentrikat.vulnerabilities import bundle_export, bundle_import, bundle_trust
+from sentrikat.vulnerabilities.bundle_approval import staged_offer
 from sentrikat.vulnerabilities.bundle_import import Offer
 from sentrikat.vulnerabilities.sources import limits_of
 
@@ -115,17 +115,8 @@ def approve_bundle(
     settings, clock = load(), SystemClock()
     with open_database(settings, application_name="sentrikat feeds") as database:
         caller = _person(database, login, clock)
-        with database.as_system() as session:
-            path, sha256 = bundle_import.staged_file(session, settings, caller, number)
-        with bundle_import.offered(database, caller, path, clock) as offer:
-            if offer.sha256 != sha256:
-                raise refused(
-                    f"the waiting file has the manifest {offer.sha256[:16]}, and {sha256[:16]} was offered",
-                    "Somebody changed it on this server's disk: reject it, and offer the original again.",
-                )
+        with staged_offer(database, settings, caller, number, clock) as offer:
             failed = _take_in(database, caller, offer, clock)
-        if not failed:
-            path.unlink(missing_ok=True)
     if failed:
         raise typer.Exit(1)
 

@@ -141,8 +141,24 @@ def stage(database: Database, settings: Settings, caller: Caller, offer: Offer, 
                 code="bundle_known",
             )
         offer_id = _remember(session, caller, offer, "pending", clock.now(), file=target.name)
+        session.execute(
+            text(
+                "update bundle_import set bytes = :bytes, holds = cast(:holds as jsonb), trouble = null where id = :id"
+            ),
+            {"bytes": target.stat().st_size, "holds": orjson.dumps(_held_of(offer)).decode(), "id": offer_id},
+        )
         _log(session, caller, "bundle.offered", offer, clock)
     return offer_id
+
+
+def _held_of(offer: Offer) -> list[dict[str, Any]]:
+    """Sum up what a bundle holds of each feed."""
+    sums: dict[str, list[int]] = {}
+    for one in offer.manifest.documents:
+        known = sums.setdefault(one.feed, [0, 0])
+        known[0] += 1
+        known[1] += one.bytes
+    return [{"feed": name, "documents": count, "bytes": size} for name, (count, size) in sums.items()]
 
 
 def waiting(session: Session, caller: Caller) -> list[Waiting]:

@@ -534,3 +534,6 @@ class BundleImport(Base):
     decided_by: Mapped[str | None] = mapped_column(Text)
     finished_at: Mapped[datetime | None] = mapped_column(Moment)
     outcomes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    bytes: Mapped[int | None] = mapped_column(BigInteger)  # the staged file's
+    holds: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))  # by feed
+    trouble: Mapped[str | None] = mapped_column(Text)  # why an approved one was not taken in

@@ -11,6 +11,7 @@ from sentrikat.domain.errors import InvalidInput
 from sentrikat.domain.permissions import Permission
 from sentrikat.feeds.registry import feed
 from sentrikat.identity.access import Visit
+from sentrikat.vulnerabilities.bundle_approval import count_waiting
 from sentrikat.vulnerabilities.coverage import OVERALL, WINDOW, coverage_of_new_flaws
 from sentrikat.vulnerabilities.decisions import Decision, decide
 from sentrikat.vulnerabilities.freshness import feed_statuses, runs_of
@@ -46,7 +47,16 @@ def show(request: Request, visit: Reader, session: TenantSession, now: Now) -> R
         coverage=coverage,
         overall=coverage[OVERALL],
         window=WINDOW.days,
+        bundles_waiting=_bundles_waiting(request, visit),
     )
+
+
+def _bundles_waiting(request: Request, visit: Visit) -> int | None:
+    """Give how many bundles wait for a second person; None for who may not decide."""
+    if not visit.caller.may(Permission.INSTALLATION_MANAGE):
+        return None
+    with database_of(request).as_system() as session:
+        return count_waiting(session)
 
 
 @router.get("/{name}")

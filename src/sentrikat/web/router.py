@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from sentrikat.web import (
     assets,
     audit,
+    bundles,
     feeds,
     findings,
     identification,
@@ -35,6 +36,7 @@ for part in (
     assets,
     identification,
     feeds,
+    bundles,
     keys,
     members,
     audit,
