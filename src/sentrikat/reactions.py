@@ -58,7 +58,6 @@ from sentrikat.inventory.jobs import ingest_report
 from sentrikat.inventory.lifecycle import assign_cycles
 from sentrikat.inventory.titles import names_of
 from sentrikat.inventory.updates import concerns_updates, refresh_held
-from sentrikat.inventory.updates import refresh_held
 from sentrikat.vulnerabilities.bundle_approval import take_in_approved
 from sentrikat.vulnerabilities.canary import FindingsChange
 from sentrikat.vulnerabilities.candidates import candidates

@@ -104,7 +104,6 @@ def calls(app: FastAPI, estate: Estate) -> list[tuple[str, str, str, Permission 
         "user_id": estate.users["viewer"],
         "verdict": "approve",
         "bundle_id": 1,
-        "user_id": estate.users["both"],
         "organization_id": estate.acme,
     }
     found = []
