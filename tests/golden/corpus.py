@@ -54,6 +54,7 @@ SYSTEMS: Mapping[str, Mapping[str, str]] = {
     "rhel 9.4": {"family": "linux", "name": "rhel", "version": "9.4"},
     "rocky 9.3": {"family": "linux", "name": "rocky", "version": "9.3"},
     "almalinux 9.4": {"family": "linux", "name": "almalinux", "version": "9.4"},
+    "alpine 3.12": {"family": "linux", "name": "alpine", "version": "3.12.9"},
     "alpine 3.18": {"family": "linux", "name": "alpine", "version": "3.18.4"},
     "alpine 3.19": {"family": "linux", "name": "alpine", "version": "3.19.1"},
     "amazon 2": {"family": "linux", "name": "amzn", "version": "2"},

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from sentrikat.domain.advisory import Remedy
 from sentrikat.domain.errors import NotFound
+from sentrikat.domain.matching.claim import LATER_METHODS
 from sentrikat.domain.matching.verdict import Verdict, judge
 from sentrikat.domain.matching.wording import source_name
 from sentrikat.domain.prioritization import severity, ssvc
@@ -230,7 +231,11 @@ def _what_would_change(row: FindingRow, verdict: Verdict, context: Any) -> tuple
     chosen = verdict.chosen
     words = []
     if chosen is not None and chosen.fixed is not None:
-        words.append(f"Updating {row.component_name} to {chosen.fixed} or newer closes this finding.")
+        if verdict.identity is not None and verdict.identity.method in LATER_METHODS:
+            later = f"such as {chosen.product.ecosystem}, which has {chosen.fixed}, would close this finding."
+            words.append(f"{_NO_REPAIR[Remedy.END_OF_LIFE]}{later}")
+        else:
+            words.append(f"Updating {row.component_name} to {chosen.fixed} or newer closes this finding.")
     elif chosen is not None:
         words.append(
             f"{_NO_REPAIR.get(chosen.remedy, 'No fixed version is named; ')}removing {row.component_name}, or a"

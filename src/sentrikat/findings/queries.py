@@ -119,7 +119,7 @@ _COLUMNS = """
     v.exploited_since, v.ransomware, v.enisa_exploited_since, v.exploit_public, v.epss, f.verdict, f.opened_at,
     f.closed_at, f.close_reason, f.due_at,
     f.policy, f.outcome, f.tier, f.priority, r.source, r.status, r.described, r.remedy, r.note, r.scheme, r.introduced,
-    r.introduced_excluded, r.fixed, r.last_affected, p.ecosystem, p.name as product
+    r.introduced_excluded, r.fixed, r.last_affected, p.ecosystem, p.name as product, c.namespace as release
 """
 
 # The install a finding rests on: the current one, else the last. Each half has an index of its own; asked as one,
@@ -408,7 +408,9 @@ def _row(row: Row[Any]) -> FindingRow:
 
 
 def _repair(row: Row[Any]) -> str | None:
-    return fixed_words(row.ecosystem, row.fixed, row.note) if row.source is not None else None
+    if row.source is None:
+        return None
+    return fixed_words(row.ecosystem, row.fixed, row.note, row.release)
 
 
 def _sentence(row: Row[Any]) -> str:

@@ -72,7 +72,7 @@ def finding_record(hit: Hit) -> dict[str, Any]:
     fact, flaw, identity = hit.fact, hit.flaw, hit.identity
     versions = fact.versions
     outcome = deadline_of(flaw)
-    repair = fixed_words(fact.product.ecosystem, versions.fixed, fact.note)
+    repair = _repair(hit)
     return {
         "vulnerability": flaw.name,
         "aliases": list(flaw.aliases),
@@ -129,6 +129,12 @@ def finding_record(hit: Hit) -> dict[str, Any]:
     }
 
 
+def _repair(hit: Hit) -> str | None:
+    fact = hit.fact
+    release = hit.installed.component.namespace
+    return fixed_words(fact.product.ecosystem, fact.versions.fixed, fact.note, release)
+
+
 def sentence(hit: Hit) -> str:
     """Give the finding as one sentence: what is there, who says what, what was compared."""
     fact, identity = hit.fact, hit.identity
@@ -139,7 +145,7 @@ def sentence(hit: Hit) -> str:
         fact.described,
         fact.versions,
         fact.remedy,
-        fixed_words(fact.product.ecosystem, fact.versions.fixed, fact.note),
+        _repair(hit),
     )
     end = fact.versions.fixed
     comparison = f"; {identity.version} < {end}" if end else ""

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from sentrikat.catalogue.corrections import correction_of
 from sentrikat.domain.advisory import Product
 from sentrikat.domain.inventory import DISTRIBUTION_KINDS, Component
-from sentrikat.domain.matching.claim import Identity
+from sentrikat.domain.matching.claim import LATER_METHODS, Identity
 from sentrikat.domain.matching.correction import IGNORED, UNLISTED
 from sentrikat.domain.matching.identity import (
     declared_cpe,
@@ -164,7 +164,8 @@ def _state(component: Component, found: list[Identity], covered: frozenset[str])
     if component.kind in DISTRIBUTION_KINDS:
         if component.namespace and not judged:
             return "no_version"  # none was given, or none that its scheme can order
-        if not component.namespace or not any(one.product.ecosystem in covered for one in judged):
+        own = [one for one in judged if one.method not in LATER_METHODS]  # an ended release stays ended
+        if not component.namespace or not any(one.product.ecosystem in covered for one in own):
             return "unsupported" if component.version else "no_version"
         return "identified"
     if judged:

@@ -127,6 +127,9 @@ def names_of(component: Component) -> set[str]:
     return _declared_spellings(name) if name is not None else set(spellings(component))
 
 
+_MOST_HOMES = 4  # groups one artifact was published under; more of them is a word anybody uses
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a title was taken for: the names of one product, shown first; none where it cannot be told."""
@@ -194,10 +197,12 @@ class TitleIndex:
         return identities_of(component, choice.products, choice.method, choice.confidence, os_family)
 
     def artifact(self, component: Component, os_family: str) -> list[Identity]:
-        """Give the Maven product of a jar that names its artifact but not its group.
+        """Give the Maven products of a jar that names its artifact but not its group.
 
-        Taken where one group alone has it, or one alone is named for it, as Maven's convention has groups end in
-        the project's name: `com.google.guava:guava`, `org.eclipse.jetty:jetty-io`, `commons-io:commons-io`.
+        Taken where one group alone has it, or where groups are named for it, as Maven's convention has groups end in
+        the project's name: `com.google.guava:guava`, `org.eclipse.jetty:jetty-io`, `commons-io:commons-io`. Several
+        such groups are homes of one project, before and after it moved or was forked (`org.mortbay.jetty`,
+        `org.eclipse.jetty`): the jar is judged by what is said of any of them.
         """
         found = self.artifacts.get(component.name, [])
         if len(found) > 1:
@@ -205,12 +210,12 @@ class TitleIndex:
             found = [one for one in found if component.name == ends[one]] or [
                 one for one in found if component.name.startswith(f"{ends[one]}-")
             ]
-        if len(found) != 1:
-            return []
-        identity = identity_of(
-            found[0], component.version, method="artifact", confidence=0.8, os_family=os_family
+        method, confidence = ("artifact", 0.8) if len(found) == 1 else ("artifact_homes", 0.7)
+        identities = (
+            identity_of(one, component.version, method=method, confidence=confidence, os_family=os_family)
+            for one in (found if len(found) <= _MOST_HOMES else ())
         )
-        return [identity] if identity is not None else []
+        return [one for one in identities if one is not None]
 
     def records_of(self, component: Component, name: CpeName, os_family: str) -> list[Identity]:
         """Give the identities under which CVE records speak, in free words, of a declared CPE product."""

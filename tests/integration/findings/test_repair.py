@@ -109,3 +109,36 @@ def test_a_rebuild_that_is_silent_is_explained_by_its_parent(database: Database,
     assert (row.vulnerability, row.remedy) == ("CVE-2026-1001", "will_not_fix")
     assert any("rhel:9" in step.text and "own data decides first" in step.text for step in explanation.chain)
     assert {"parent_package", "release_package"} <= set(methods)
+
+
+def test_a_release_that_is_judged_no_more_is_explained_by_a_later_one(
+    database: Database, clock: FrozenClock
+) -> None:
+    organization = new_organization(database)
+    publish(
+        database,
+        clock,
+        "debian",
+        advisory("CVE-2026-1001", statement("debian:11", "anvil", fixed="2.0-1"), source="debian"),
+    )
+    report(
+        database,
+        clock,
+        organization,
+        "host",
+        [{"type": "deb", "name": "anvil", "version": "1.0-1"}],
+        os={"family": "linux", "name": "debian", "version": "10"},
+    )
+
+    with database.as_organization(organization) as session:
+        (row,) = list_findings(session, organization, FindingFilters()).rows
+        explanation = explain_finding(session, organization, row.id)
+        state = session.scalar(text("select identified from component where name = 'anvil'"))
+
+    assert (row.verdict, row.fixed_version) == ("affected", "2.0-1 of debian:11")
+    assert state == "unsupported"  # nobody makes statements about the release itself
+    assert any("debian:11" in step.text and "judged no more" in step.text for step in explanation.chain)
+    assert explanation.what_would_change[0] == (
+        "The support of this release has ended; moving to one that is supported, such as debian:11, which has 2.0-1,"
+        " would close this finding."
+    )

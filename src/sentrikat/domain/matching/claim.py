@@ -9,8 +9,10 @@ from enum import IntEnum
 from sentrikat.domain.advisory import Condition, Product, Remedy, Status
 from sentrikat.domain.versions import Scheme
 
-# A release that another is made from: what is said of it is heard after everything said of the release itself.
-PARENT_METHODS = ("parent_package", "parent_source")
+# A release that another is made from, or that came after an ended one: what is said of it is heard after everything
+# said of the release itself.
+LATER_METHODS = ("later_package", "later_source")
+PARENT_METHODS = ("parent_package", "parent_source", *LATER_METHODS)
 PARENT_DISTANCE = 10  # more than the last rank of any source
 
 

@@ -15,6 +15,7 @@ from sentrikat.domain.errors import InvalidName, InvalidVersion
 from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Component
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.context import target_context
+from sentrikat.domain.matching.ended_releases import is_kernel, later_name, later_releases
 from sentrikat.domain.matching.lanes import scheme_of
 from sentrikat.domain.matching.microsoft_products import windows_system
 from sentrikat.domain.matching.windows_releases import windows_release
@@ -143,6 +144,12 @@ def _release_products(component: Component) -> list[tuple[Product, str | None, s
     elif (model := STREAMS.get(distribution)) is not None:
         parent = f"{model}:{number.partition('.')[0]}"
         found += [(Product(parent, name), version, f"parent_{kind}") for name, version, kind in named]
+    elif not is_kernel(component.source_name or component.name):
+        found += [
+            (Product(later, later_name(later, name)), version, f"later_{kind}")
+            for later in later_releases(component.namespace)
+            for name, version, kind in named
+        ]
     return found
 
 

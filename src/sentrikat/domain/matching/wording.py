@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sentrikat.domain.advisory import Remedy, Status
+from sentrikat.domain.matching.ended_releases import later_releases
 from sentrikat.domain.ranges import VersionRange
 
 SOURCE_NAMES = {
@@ -46,8 +47,15 @@ def range_words(versions: VersionRange) -> str:
     return f"{start} on" if start else "all versions"
 
 
-def fixed_words(ecosystem: str, fixed: str | None, note: str | None) -> str | None:
-    """Name a repair: its version, and of Microsoft's products the updates that bring it: `KB5034122, build 10.0...`."""
+def fixed_words(
+    ecosystem: str, fixed: str | None, note: str | None, release: str | None = None
+) -> str | None:
+    """Name a repair: its version, and of Microsoft's products the updates that bring it: `KB5034122, build 10.0...`.
+
+    `release` is the one the package is installed on: a repair in a later one than that is named with it.
+    """
+    if fixed is not None and release is not None and ecosystem in later_releases(release):
+        return f"{fixed} of {ecosystem}"
     if ecosystem != "msrc" or note is None:
         return fixed
     return note if fixed is None else f"{note}, build {fixed}"
