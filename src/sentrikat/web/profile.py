@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
+from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
 from sentrikat.domain.permissions import Permission
 from sentrikat.identity import accounts, passwords, throttle, web_sessions
@@ -69,11 +70,12 @@ def change_password(request: Request, visit: Owner, now: Now, form: Form) -> Res
 
 
 @router.post("/sessions/{session_id}/end")
-def end_session(request: Request, visit: Owner, session_id: int, _form: Form) -> Response:
+def end_session(request: Request, visit: Owner, now: Now, session_id: int, _form: Form) -> Response:
     """Sign one of one's browsers out."""
     with database_of(request).as_system() as session:
         if not web_sessions.end_one(session, visit.session.user_id, session_id):
             raise NotFound("There is no such session of yours.", hint="It may have ended by itself.")
+        record(session, visit.caller, "session.ended", f"session:{session_id}", now=now)
     return see_other("/profile")
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.orm import Session
 
 from sentrikat.audit.export import ExportFile, prove_export
 from sentrikat.audit.signing_key import read_public
@@ -123,3 +126,49 @@ def test_the_file_of_the_contract_verifies() -> None:
     assert proof.holds
     assert proof.walked.entries > 3
     assert len(proof.checkpoints) == 1
+
+
+COMMANDS = [
+    ("users", "add", "new.person", "--organization", "acme"),
+    ("users", "set-role", "viewer", "analyst", "-o", "acme"),
+    ("users", "reset-password", "viewer"),
+    ("users", "disable", "viewer"),
+    ("users", "organizations", "add", "third"),
+    ("users", "keys", "create", "-o", "acme", "--name", "A scanner"),
+]
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_command_that_changes_something_is_logged_and_does_not_happen_unlogged(
+    database: Database, command: tuple[str, ...]
+) -> None:
+    def counted(session: Session) -> list[int]:
+        tables = ("audit_entry", "user_account", "membership", "organization", "api_key")
+        counts = [session.scalar(text(f"select count(*) from {table}")) or 0 for table in tables]
+        return [
+            *counts,
+            session.scalar(text("select count(*) from user_account where disabled_at is null")) or 0,
+        ]
+
+    with database.as_system() as session:
+        before = counted(session)
+    with database.engine.begin() as owner:
+        owner.execute(text("revoke insert on audit_entry from sentrikat_system"))
+    try:
+        with pytest.raises(ProgrammingError, match="permission denied for table audit_entry"):
+            run(list(command))
+    finally:
+        with database.engine.begin() as owner:
+            owner.execute(text("grant insert on audit_entry to sentrikat_system"))
+    with database.as_system() as session:
+        assert counted(session) == before
+
+    assert run(list(command)) == 0
+    with database.as_system() as session:
+        rows = session.execute(
+            text("select actor, object from audit_entry order by id offset :known"), {"known": before[0]}
+        ).all()
+    assert rows
+    assert {row.actor for row in rows} == {"cli"}
+    assert all(":" in row.object for row in rows)
