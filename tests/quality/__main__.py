@@ -33,6 +33,7 @@ from tests.quality.scoring import (
     Reference,
     Score,
     Updates,
+    f1,
     figures,
     ratio,
     score,
@@ -118,8 +119,8 @@ def _judge(data: Path, path: Path, cases_path: Path | None, *, update: bool) -> 
     by_set = {name: [one for one in scores if one.case.set == name] for name in _in_order(scores)}
     groups = {name: (figures(held, known), held) for name, held in by_set.items()}
     accuracy = ratio(sum(one.verdict == "right" for one in names), len(names)) or 0.0
-    found = sum(updates_found(host)[0] for host in hosts)
-    now = gate.baseline(groups, accuracy, ratio(found, sum(len(host.expected) for host in hosts)) or 0.0)
+    updates = f1(*(sum(counts) for counts in zip(*map(updates_found, hosts), strict=True)))
+    now = gate.baseline(groups, accuracy, updates or 0.0)
 
     page = _page(by_set, names, hosts, known)
     sys.stdout.write(f"{page}\n")
@@ -147,8 +148,15 @@ def _hosts(evaluation: Evaluation, data: Path, said: dict[str, frozenset[str]]) 
         if not note["set"].startswith("E6_"):
             continue
         host = evaluation.hosts[note["report_id"].partition(":")[2]]
-        expected = frozenset(host["unapplied_per_windows_update"]) & named
-        found = frozenset(one.removeprefix("KB") for one in said[note["report_id"]])
+        expected = frozenset(host["unapplied_per_windows_update"]) & named.keys()
+        asked_on = host["scanned"].replace("-", "")
+        found = frozenset(
+            name
+            for one in said[note["report_id"]]
+            # Of what came later Windows Update could only name what it replaces.
+            if named.get(name := one.removeprefix("KB"), "") <= asked_on
+            or not expected.isdisjoint(replaces.get(name, frozenset()))
+        )
         hosts.append(
             Updates(host["host"], expected, found, {one: replaces.get(one, frozenset()) for one in found})
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.sax.saxutils import escape, quoteattr
 
 import orjson
 
@@ -264,11 +265,55 @@ def write_msrc(source: Source, path: Path) -> None:
             archive.writestr(f"{month}.json", source.fetch(f"api.msrc.microsoft.com/cvrf/v3.0/cvrf/{month}"))
 
 
+def write_update_catalog(source: Source, path: Path) -> None:
+    """Write Microsoft's catalog of updates as an archive of its scan file's own files: the pack has them as JSON."""
+    days = "<Update CreationDate={} RevisionId={} IsBundle={}><SupersededBy>{}</SupersededBy></Update>"
+    revisions: list[str] = []
+    with gzip.open(path, "wb", compresslevel=1) as packed, tarfile.open(fileobj=packed, mode="w|") as archive:
+        for record in documents(the_file(source.data, "microsoft/wsusscn2_*.ndjson.zst")):
+            kind, _, rest = record["_path"].partition("/")
+            about = record["doc"]
+            if kind == "u":
+                newer = "".join(
+                    f"<Revision Id={quoteattr(one['id'])}/>"
+                    for one in (about["supersededby"] or {}).get("revision", ())
+                )
+                values = (about["creationdate"], about["revisionid"], about.get("isbundle", "false"))
+                revisions.append(days.format(*map(quoteattr, values), newer))
+            elif kind == "l":
+                title = escape(about["title"]["text"])
+                _add(
+                    archive,
+                    f"l/en/{rest[:-5]}",
+                    f"<LocalizedProperties><Title>{title}</Title></LocalizedProperties>",
+                )
+            else:
+                number = escape((about["kbarticleid"] or {}).get("text") or "")
+                _add(
+                    archive,
+                    f"x/{rest[:-5]}",
+                    f"<ExtendedProperties><KBArticleID>{number}</KBArticleID></ExtendedProperties>",
+                )
+        _add(
+            archive,
+            "package.xml",
+            f"<OfflineSyncPackage><Updates>{''.join(revisions)}</Updates></OfflineSyncPackage>",
+        )
+
+
+def _add(archive: tarfile.TarFile, name: str, words: str) -> None:
+    content = words.encode()
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
+
+
 def write_wesng(source: Source, path: Path) -> None:
     """Take WES-NG's archive as it is."""
     path.write_bytes(the_file(source.data, "microsoft/wesng_definitions_*.zip").read_bytes())
 
 
+# By feed; a word behind the feed's name tells its documents apart.
 DOCUMENTS: dict[str, Callable[[Source, Path], None]] = {
     "kev": write_kev,
     "nvd": write_nvd,
@@ -282,5 +327,6 @@ DOCUMENTS: dict[str, Callable[[Source, Path], None]] = {
     "amazon": write_amazon,
     "osv": write_osv,
     "msrc": write_msrc,
+    "msrc catalog": write_update_catalog,
     "wesng": write_wesng,
 }

@@ -58,7 +58,7 @@ def load(
         path = work / f"{name}.feed"
         write(source, path)
         written = time.monotonic()
-        installation.run("feeds", "import", str(path), "--feed", name)
+        installation.run("feeds", "import", str(path), "--feed", name.partition(" ")[0])
         path.unlink()
         tell(f"{name}: written in {written - started:.0f} s, imported in {time.monotonic() - written:.0f} s")
 

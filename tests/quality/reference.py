@@ -158,10 +158,10 @@ def redhat_universe(
 _KERNELS = frozenset({"kernel", "kernel-rt", "kernel-alt"})
 
 
-def update_history(data: Path) -> tuple[frozenset[str], Mapping[str, frozenset[str]]]:
-    """Give the security updates that WES-NG names, and for each all the older ones it replaces."""
+def update_history(data: Path) -> tuple[Mapping[str, str], Mapping[str, frozenset[str]]]:
+    """Give the security updates that WES-NG names with their first day, and for each all the older ones it replaces."""
     older: dict[str, set[str]] = defaultdict(set)
-    named: set[str] = set()
+    named: dict[str, str] = {}
     with zipfile.ZipFile(the_file(data, "microsoft/wesng_definitions_*.zip")) as archive:
         entry = next(name for name in archive.namelist() if name.startswith("CVEs_"))
         with archive.open(entry) as packed:
@@ -170,9 +170,10 @@ def update_history(data: Path) -> tuple[frozenset[str], Mapping[str, frozenset[s
                 update = (row["BulletinKB"] or "").strip()
                 if not update:
                     continue
-                named.add(update)
+                day = row["DatePosted"] or ""
+                named[update] = min(day, named.get(update, day))
                 older[update].update(re.findall(r"\d{6,8}", row["Supersedes"] or ""))
-    return frozenset(named), {update: _reach(update, older) for update in named}
+    return named, {update: _reach(update, older) for update in named}
 
 
 def _reach(update: str, older: Mapping[str, set[str]]) -> frozenset[str]:

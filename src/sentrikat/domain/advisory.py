@@ -34,6 +34,7 @@ class Product:
     `cve5`          vendor:product in free words of a CVE record, lower case
     `msrc`          Microsoft's own product title, one per release, edition and architecture, lower case
     `update`        an update a vendor offers, such as kb5034122: only conditions name it
+    `update-catalog` a Windows under Microsoft's title, of which the catalog says what it still offers
     """
 
     ecosystem: str

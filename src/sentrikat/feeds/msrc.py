@@ -3,6 +3,7 @@
 Source  https://api.msrc.microsoft.com/cvrf/v3.0/updates   the months, each with the date it last changed
         https://api.msrc.microsoft.com/cvrf/v3.0/cvrf/YYYY-Mon   one month; JSON when asked for, else XML
         https://msrc.microsoft.com/csaf/   the same records one by one, as CSAF and VEX; read from files
+        wsusscn2.cab, the offline scan file of Microsoft Update; read from a file, see `formats.update_catalog`
 Schema  https://api.msrc.microsoft.com/cvrf/v3.0/swagger/index
 Pace    the second Tuesday of a month, and whenever a record of any month is revised
 
@@ -36,7 +37,7 @@ from sentrikat.feeds.adapter import (
     mostly_good,
     reading,
 )
-from sentrikat.feeds.formats import cvrf_xml, msrc_csaf
+from sentrikat.feeds.formats import cvrf_xml, msrc_csaf, update_catalog
 from sentrikat.feeds.formats.microsoft import (
     Fix,
     Updates,
@@ -156,6 +157,9 @@ def parse(document: Document) -> Iterator[Record | Quarantined]:
 
 def _records(document: Document) -> Iterator[Record | Quarantined]:
     with reading(document):
+        if update_catalog.is_catalog(document):
+            yield from _catalog(document)
+            return
         count = 0
         for content in _contents(document):
             month = _Month.of(content)
@@ -172,6 +176,16 @@ def _records(document: Document) -> Iterator[Record | Quarantined]:
                 yield Advisory(source=NAME, id=month.name, vulnerabilities=(), updates=updates)
         if not count:
             raise ValueError("it names no vulnerability")
+
+
+def _catalog(document: Document) -> Iterator[Record | Quarantined]:
+    """Yield one Advisory for every system: a later catalog says all anew of the systems it names."""
+    for found in update_catalog.read(document):
+        if isinstance(found, Quarantined):
+            yield found
+        else:
+            system, updates = found
+            yield Advisory(source=NAME, id=f"update-catalog/{system}", vulnerabilities=(), updates=updates)
 
 
 def _contents(document: Document) -> Iterator[Mapping[str, Any]]:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from sentrikat.domain.advisory import Product, VendorUpdate
 from sentrikat.domain.inventory import Component
-from sentrikat.domain.matching.microsoft_products import WindowsSystem, windows_system
+from sentrikat.domain.matching.microsoft_products import WindowsSystem, windows_system, without_core
 from sentrikat.domain.matching.program_updates import (
     Program,
     held_of_line,
@@ -29,12 +29,19 @@ from sentrikat.domain.matching.program_updates import (
 )
 from sentrikat.domain.matching.supersedence import (
     MissingUpdate,
+    OfferedUpdates,
     Supersedence,
     held_updates,
+    joined,
     missing_updates,
     with_rollups,
 )
-from sentrikat.vulnerabilities.updates import load_framework_updates, load_supersedence, load_updates
+from sentrikat.vulnerabilities.updates import (
+    load_catalog,
+    load_framework_updates,
+    load_supersedence,
+    load_updates,
+)
 
 _ASSETS = """
 select organization_id, id, os, updates, held_updates from asset
@@ -72,9 +79,8 @@ class UpdateHistory:
 
     session: Session
     _supersedes: Supersedence | None = None
-    _of_release: dict[tuple[str, ...], tuple[tuple[VendorUpdate, ...], Supersedence]] = field(
-        default_factory=dict
-    )
+    _of_release: dict[str, tuple[tuple[VendorUpdate, ...], Supersedence]] = field(default_factory=dict)
+    _of_system: dict[str, OfferedUpdates] = field(default_factory=dict)
     _of_titles: dict[frozenset[str], tuple[VendorUpdate, ...]] = field(default_factory=dict)
     _of_framework: dict[tuple[str, ...], tuple[VendorUpdate, ...]] = field(default_factory=dict)
 
@@ -108,6 +114,7 @@ class UpdateHistory:
                 found.setdefault(one.name, one)
         if system is not None:
             framework = missing_of_framework(
+                system.product,
                 names_of(installed),
                 _until(as_of, self._of_frameworks(system)),
                 frozenset(one.name for one in own),
@@ -124,12 +131,20 @@ class UpdateHistory:
             return ()
         offers, supersedes = self._known(system)
         held = held_updates(names_of(installed), supersedes, system, offers)
+        catalog = self._catalog(system)
         if system.cumulative:
             own = offers  # one package a month, whatever the architecture and edition it is listed for
         else:
             own = tuple(one for one in offers if one.product.name == system.product)
         own = _until(as_of, own)
-        return missing_updates(own, held, supersedes, cumulative=system.cumulative)
+        return missing_updates(own, held, supersedes, cumulative=system.cumulative, catalog=catalog)
+
+    def _catalog(self, system: WindowsSystem) -> OfferedUpdates:
+        name = without_core(system.product)
+        known = self._of_system.get(name)
+        if known is None:
+            known = self._of_system[name] = OfferedUpdates.of(load_catalog(self.session, name))
+        return known
 
     def _of_program(self, program: Program) -> tuple[VendorUpdate, ...]:
         known = self._of_titles.get(program.titles)
@@ -147,13 +162,18 @@ class UpdateHistory:
         return known
 
     def _known(self, system: WindowsSystem | None) -> tuple[tuple[VendorUpdate, ...], Supersedence]:
-        editions = system.editions if system is not None else ()
-        known = self._of_release.get(editions)
+        name = system.product if system is not None else ""
+        known = self._of_release.get(name)
         if known is None:
             if self._supersedes is None:
                 self._supersedes = load_supersedence(self.session)
-            offers = tuple(load_updates(self.session, editions)) if editions else ()
-            known = self._of_release[editions] = (offers, with_rollups(self._supersedes, offers))
+            if system is None:
+                known = ((), self._supersedes)
+            else:
+                offers = tuple(load_updates(self.session, system.editions))
+                chains = joined(self._supersedes, self._catalog(system).supersedes)
+                known = (offers, with_rollups(chains, offers))
+            self._of_release[name] = known
         return known
 
 

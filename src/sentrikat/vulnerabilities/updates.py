@@ -49,7 +49,9 @@ where not exists (
 
 _EDGES = """
 create temporary table current_edge on commit drop as
-select distinct u.name, older from vendor_update u, unnest(u.supersedes) as older where u.valid_to is null
+select distinct u.name, older
+from vendor_update u join product p on p.id = u.product_id, unnest(u.supersedes) as older
+where u.valid_to is null and p.ecosystem <> 'update-catalog'
 """
 _DROP_EDGES = """
 delete from supersedence s
@@ -90,13 +92,16 @@ def merge_updates(session: Session, staging: Staging, *, now: datetime) -> int:
 _CURRENT = """
 select u.name, p.ecosystem, p.name as product, u.kind, u.released, u.fixed_build, u.supersedes, u.vulnerabilities
 from product p join vendor_update u on u.product_id = p.id and u.valid_to is null
-where p.ecosystem = 'msrc' and {wanted}
+where p.ecosystem = '{ecosystem}' and {wanted}
 order by u.name, p.name, u.source, u.id
 """
-_BY_TITLE = _CURRENT.format(wanted="p.name = any(cast(:titles as text[]))")
+_BY_TITLE = _CURRENT.format(ecosystem="msrc", wanted="p.name = any(cast(:titles as text[]))")
+# What the catalog says of a system is true of that system only, so it is no part of the common chains.
+_OF_CATALOG = _CURRENT.format(ecosystem="update-catalog", wanted="p.name = any(cast(:titles as text[]))")
 _OF_FRAMEWORKS = _CURRENT.format(
+    ecosystem="msrc",
     wanted="p.name like 'microsoft .net framework % on %'"
-    " and regexp_replace(p.name, '^.* on ', '') = any(cast(:titles as text[]))"
+    " and regexp_replace(p.name, '^.* on ', '') = any(cast(:titles as text[]))",
 )
 
 
@@ -108,6 +113,11 @@ def load_updates(session: Session, titles: Sequence[str]) -> list[VendorUpdate]:
 def load_framework_updates(session: Session, systems: Sequence[str]) -> list[VendorUpdate]:
     """Read the current updates of every .NET Framework on the Windows of these titles."""
     return _read(session, _OF_FRAMEWORKS, systems)
+
+
+def load_catalog(session: Session, system: str) -> list[VendorUpdate]:
+    """Read what the vendor's catalog of updates holds for a system, by its title."""
+    return _read(session, _OF_CATALOG, [system])
 
 
 def _read(session: Session, statement: str, titles: Sequence[str]) -> list[VendorUpdate]:

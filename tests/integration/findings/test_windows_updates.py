@@ -337,3 +337,44 @@ def test_a_program_s_build_says_which_of_its_updates_are_in_effect(
 
     report(database, clock, tenant, "db-1", sql_server("15.0.4280.7"), os=os)
     assert open_flaws(database, "db-1") == {REPAIRED_BY_CU}  # rolled back
+
+
+def test_what_the_catalog_calls_replaced_is_not_missing_and_clears_what_it_repaired(
+    database: Database, clock: FrozenClock
+) -> None:
+    say(database, clock)
+    publish(
+        database,
+        clock,
+        "wesng",
+        updates(
+            update("KB3000001", repairs=["CVE-2031-0401"], title=OLD_TITLE),
+            update("KB3000002", repairs=["CVE-2031-0402"], title=OLD_TITLE),
+            source="wesng",
+            name="old",
+        ),
+    )
+    tenant = new_organization(database)
+    asset = send(database, clock, tenant, WINDOWS_81)
+
+    def missing() -> set[str]:
+        with database.as_organization(tenant) as session:
+            return {one.name for one in missing_of_asset(session, tenant, asset)}
+
+    def catalog(product: str) -> Advisory:
+        held = VendorUpdate(
+            "KB5022352", Product("update-catalog", product), None, date(2031, 2, 11), None, ("KB3000001",)
+        )
+        other = VendorUpdate("KB3000002", Product("update-catalog", product), None, date(2031, 1, 14))
+        return Advisory("msrc", f"update-catalog/{product}", (), updates=(held, other))
+
+    assert missing() == {"KB3000001", "KB3000002"}
+    publish(database, clock, "msrc", catalog("windows server 2012 r2"))
+    assert missing() == {"KB3000001", "KB3000002"}  # said of another system
+    publish(database, clock, "msrc", catalog(OLD_TITLE))
+    assert missing() == {"KB3000002"}
+
+    send(database, clock, tenant, WINDOWS_81, "KB5022352")
+    assert rows(database, "select held_updates from asset where id = :asset", asset=asset) == [
+        (["KB3000001", "KB5022352"],)
+    ]

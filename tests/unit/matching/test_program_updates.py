@@ -114,13 +114,13 @@ FRAMEWORKS = (
     ],
 )
 def test_the_framework_is_told_by_its_updates(installed: tuple[str, ...], missing: str | None) -> None:
-    found = missing_of_framework(installed, FRAMEWORKS, frozenset())
+    found = missing_of_framework(SERVER, installed, FRAMEWORKS, frozenset())
 
     assert (found.name if found else None) == missing
 
 
 def test_an_update_of_windows_is_no_evidence_of_a_framework() -> None:
-    assert missing_of_framework(("KB5041017",), FRAMEWORKS, frozenset({"KB5041017"})) is None
+    assert missing_of_framework(SERVER, ("KB5041017",), FRAMEWORKS, frozenset({"KB5041017"})) is None
 
 
 def test_office_by_installer_has_chains_and_no_line() -> None:

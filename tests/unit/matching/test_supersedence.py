@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from sentrikat.domain.advisory import Product, VendorUpdate
 from sentrikat.domain.matching.microsoft_products import WindowsSystem, is_build_of, windows_system
 from sentrikat.domain.matching.supersedence import (
+    OfferedUpdates,
     held_updates,
+    joined,
     missing_updates,
     older_than,
     with_rollups,
@@ -220,3 +222,71 @@ def test_a_windows_is_told_by_build_and_architecture(
 )
 def test_a_build_belongs_to_one_release(title: str, build: str, own: bool) -> None:
     assert is_build_of(title, build) is own
+
+
+# -- the vendor's catalog -----------------------------------------------------------------------
+
+OLD_WINDOWS = "windows 8.1 for x64-based systems"
+
+
+def listed(name: str, *older: str, day: str = "2016-01-12", kind: str | None = None) -> VendorUpdate:
+    return VendorUpdate(
+        name, Product("update-catalog", OLD_WINDOWS), kind, date.fromisoformat(day), supersedes=older
+    )
+
+
+def part(name: str, day: str = "2015-01-13", repairs: str = "") -> VendorUpdate:
+    """An update of one part of an old Windows, as a list of flaws names it."""
+    return offer(name, released=date.fromisoformat(day), repairs=repairs, product=OLD_WINDOWS)
+
+
+CATALOG = (
+    listed("KB101"),
+    listed("KB102"),
+    listed("KB103"),
+    listed("KB105"),
+    listed("KB109", "KB102", day="2022-11-08"),  # the rollup, which no list of flaws names
+    listed("KB108", "KB103", day="2017-09-12", kind="Security Only"),
+    listed("KB107", day="2020-10-13", kind="Security Only"),
+)
+
+
+@pytest.mark.parametrize(
+    ("update", "offered"),
+    [
+        (part("KB101"), True),
+        (part("KB102"), False),  # replaced by an update that need not repair a flaw itself
+        (part("KB103"), True),  # replaced for those only who choose Security Only
+        (part("KB104"), False),  # not in the catalog: withdrawn
+        (part("KB106", "2023-01-10"), True),  # later than the catalog
+        (part("KB107", "2020-10-13"), False),  # the title says what the list of flaws does not
+    ],
+)
+def test_the_catalog_says_what_is_offered(update: VendorUpdate, offered: bool) -> None:
+    catalog = OfferedUpdates.of(CATALOG)
+
+    found = names(missing_updates([update], frozenset(), {}, cumulative=False, catalog=catalog))
+
+    assert found == ([update.name] if offered else [])
+
+
+def test_where_updates_are_cumulative_a_catalog_without_one_proves_nothing() -> None:
+    """February 2025: no update of Windows 10 1803 in it is older than 2021, and Windows Update still offers them."""
+    catalog = OfferedUpdates.of(CATALOG)
+
+    found = missing_updates([part("KB104", repairs="A")], frozenset(), {}, cumulative=True, catalog=catalog)
+
+    assert names(found) == ["KB104"]
+
+
+def test_without_a_catalog_everything_is_offered() -> None:
+    found = missing_updates([part("KB104")], frozenset(), {}, cumulative=False, catalog=OfferedUpdates.of(()))
+
+    assert names(found) == ["KB104"]
+
+
+def test_the_catalog_s_chains_stand_beside_the_others() -> None:
+    assert joined({"KB2": ("KB1",)}, {"KB2": ("KB0",), "KB3": ("KB2",)}) == {
+        "KB2": ("KB1", "KB0"),
+        "KB3": ("KB2",),
+    }

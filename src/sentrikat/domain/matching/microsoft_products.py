@@ -134,6 +134,63 @@ def windows_system(name: str, version: str | None, architecture: str | None) -> 
     )
 
 
+# What Windows Update calls servers since 2022.
+_SERVER_ALIASES = {
+    "microsoft server operating system version 21h2": "windows server 2022",
+    "microsoft server operating system, version 23h2": "windows server 2022, 23h2 edition",
+    "microsoft server operating system version 24h2": "windows server 2025",
+}
+_STEMS: dict[str, tuple[str, _Release]] = {
+    name: (stem, release)
+    for release in _RELEASES.values()
+    for stem in (release.client, release.server)
+    if stem is not None
+    # "Windows 8.1 and Server 2012 R2": the second name goes without its first word.
+    for name in {stem, stem.removeprefix("windows ") if stem.startswith("windows server") else stem}
+} | {
+    alias: (stem, next(one for one in _RELEASES.values() if one.server == stem))
+    for alias, stem in _SERVER_ALIASES.items()
+}
+_STEM = re.compile(
+    r"(?<![\w.])(?:"
+    + "|".join(re.escape(name) for name in sorted(_STEMS, key=len, reverse=True))
+    + r")(?![\w.]| embedded| rt\b)"
+)
+_HARDWARE_NAMED = re.compile(r"\b(x64|amd64|arm64|x86|itanium|ia-?64)")
+_HARDWARE_WORDS = {"x64": "x64-based systems", "amd64": "x64-based systems", "arm64": "arm64-based systems"}
+
+
+def systems_named(title: str) -> tuple[str, ...]:
+    """Give the systems an update's title names, as the MSRC calls them, without Server Core's own titles.
+
+    "Security Update for Windows 8.1 for x64-based Systems (KB3023266)" is for one; an update of .NET Framework "on
+    Windows 8.1 and Windows Server 2012 R2 for x64" for two. A client without an architecture has 32 bits. Windows
+    Embedded is another product, and so is a Windows 8.1 that lacks the update all later ones need ("without KB2919355").
+    """
+    words = " ".join(title.split()).lower()
+    if "embedded" in words or " without kb" in words:
+        return ()
+    named = {match[1] for match in _HARDWARE_NAMED.finditer(words)}
+    if named and named <= {"itanium", "ia64", "ia-64"}:
+        return ()
+    hardware = next(
+        (_HARDWARE_WORDS[one] for one in ("x64", "amd64", "arm64") if one in named), "32-bit systems"
+    )
+    found: dict[str, None] = {}
+    for match in _STEM.finditer(words):
+        stem, release = _STEMS[match[0]]
+        if release.server == stem and stem not in _NAMED_BY_ARCHITECTURE:
+            found[stem] = None
+        else:
+            found[f"{stem} for {hardware}{release.service_pack}"] = None
+    return tuple(found)
+
+
+def without_core(title: str) -> str:
+    """Give the title of a system whether or not it came without a desktop."""
+    return title.removesuffix(f" {CORE}")
+
+
 def _architecture(words: str, named: str | None) -> str | None:
     """Give the architecture as titles write it, from the system's own title or as reported."""
     for systems in _HARDWARE:

@@ -105,11 +105,11 @@ def missing_of_program(
 
 
 def missing_of_framework(
-    installed: Iterable[str], offers: Sequence[VendorUpdate], of_system: frozenset[str]
+    system: str, installed: Iterable[str], offers: Sequence[VendorUpdate], of_system: frozenset[str]
 ) -> MissingUpdate | None:
     """Give the newest update of the .NET Framework that a Windows has, if it lacks it; None without evidence.
 
-    `offers` are the updates of all frameworks on this Windows, `of_system` the names of Windows' own: until 2018 these
+    `system` is the title of this Windows, `offers` are the updates of all frameworks on it, `of_system` the names of Windows' own: until 2018 these
     repaired the framework as well, and are no evidence of one.
     """
     frameworks: dict[str, dict[str, list[VendorUpdate]]] = {}
@@ -126,6 +126,7 @@ def missing_of_framework(
     if latest == newest:
         return None
     said = [one for known in had for one in known[latest]]
+    own = [one for one in said if one.product.name.endswith(f" on {system}")]
     lacking = [
         one
         for known in had
@@ -133,7 +134,7 @@ def missing_of_framework(
         if number_of(name) > number_of(newest)
         for one in more
     ]
-    return missing_update(latest, said, {flaw for one in lacking for flaw in one.vulnerabilities})
+    return missing_update(latest, own or said, {flaw for one in lacking for flaw in one.vulnerabilities})
 
 
 def _place(update: VendorUpdate) -> tuple[date, int]:

@@ -15,7 +15,7 @@ Source  Microsoft, "Windows as a service": updates of Windows 10, Server 2016 an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 
@@ -44,6 +44,65 @@ class MissingUpdate:
     released: date | None
     fixed_build: str | None
     repairs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedUpdates:
+    """What the vendor's own catalog says of one system: what is offered, and what it has been replaced by.
+
+    `named`      every update of the system it holds
+    `replaced`   those that are not offered any more, because something newer holds them
+    `kinds`      what an update's title says it is, where that matters
+    `until`      the day of its newest update; of later ones it says nothing
+    """
+
+    named: frozenset[str] = frozenset()
+    replaced: frozenset[str] = frozenset()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    supersedes: Supersedence = field(default_factory=dict)
+    until: date | None = None
+
+    @classmethod
+    def of(cls, updates: Iterable[VendorUpdate]) -> OfferedUpdates:
+        """Put it together from the catalog's updates of a system."""
+        known = list(updates)
+        older: dict[str, Sequence[str]] = {}
+        for one in known:
+            older[one.name] = (*older.get(one.name, ()), *one.supersedes)
+        kinds = {one.name: _kind(one) for one in known if one.kind}
+        # A Security Only update is for those who choose it: beside it, what it replaces is offered to all others.
+        replaced = {
+            name for newer, names in older.items() if kinds.get(newer) != _SECURITY_ONLY for name in names
+        }
+        return cls(
+            named=frozenset(older),
+            replaced=frozenset(replaced),
+            kinds=kinds,
+            supersedes=older,
+            until=max((one.released for one in known if one.released is not None), default=None),
+        )
+
+    def offers(self, said: Sequence[VendorUpdate], *, cumulative: bool) -> bool:
+        """Say whether an update is offered at all, as far as the catalog can tell; `said` is all that is said of it.
+
+        Where updates are cumulative, the catalog drops a release's old ones while the release still gets them; what
+        it lacks is then no evidence.
+        """
+        name = said[0].name
+        if self.kinds.get(name) == _SECURITY_ONLY:
+            return False
+        if self.until is None or cumulative or name in self.named:
+            return True
+        days = [one.released for one in said if one.released is not None]
+        return not days or min(days) > self.until
+
+
+def joined(one: Supersedence, other: Supersedence) -> Supersedence:
+    """Give what either says."""
+    both = dict(one)
+    for name, older in other.items():
+        both[name] = (*both.get(name, ()), *older)
+    return both
 
 
 def with_rollups(supersedes: Supersedence, offers: Iterable[VendorUpdate]) -> dict[str, Sequence[str]]:
@@ -116,24 +175,35 @@ def _revision(fixed_build: str | None, build: int) -> int | None:
 
 
 def missing_updates(
-    offers: Iterable[VendorUpdate], held: frozenset[str], supersedes: Supersedence, *, cumulative: bool
+    offers: Iterable[VendorUpdate],
+    held: frozenset[str],
+    supersedes: Supersedence,
+    *,
+    cumulative: bool,
+    catalog: OfferedUpdates | None = None,
 ) -> tuple[MissingUpdate, ...]:
     """Give the fewest updates that bring the system up to date, the ones that repair most first.
 
     `offers` are all updates of the system's products, `held` those in effect. What another missing update supersedes
     is left out, and so are servicing stacks and Security Only updates. Where updates are cumulative, also what
-    repairs nothing that the others do not: hotpatches, and monthly updates a chain has lost.
+    repairs nothing that the others do not: hotpatches, and monthly updates a chain has lost. The vendor's `catalog`, where
+    it is known, says what is not offered any more.
     """
+    catalog = catalog or OfferedUpdates()
     offered: dict[str, list[VendorUpdate]] = {}
     for one in offers:
         offered.setdefault(one.name, []).append(one)
     repairs = {name: {flaw for one in said for flaw in one.vulnerabilities} for name, said in offered.items()}
     repaired = {flaw for name in held for flaw in repairs.get(name, ())} if cumulative else set()
-    wanted = {name for name, said in offered.items() if name not in held and not _is_never_offered(said)}
+    wanted = {
+        name
+        for name, said in offered.items()
+        if name not in held and not _is_never_offered(said) and catalog.offers(said, cumulative=cumulative)
+    }
     reach = {name: older_than(name, supersedes) for name in wanted}
     # Of a ring, in which each supersedes the other, none is needless because of the other.
     needless = {older for name in wanted for older in reach[name] if name not in reach.get(older, ())}
-    top = sorted(wanted - needless)
+    top = sorted(wanted - needless - catalog.replaced)
     brings = {
         name: set().union(repairs[name], *(repairs.get(one, ()) for one in reach[name] - held)) - repaired
         for name in top
