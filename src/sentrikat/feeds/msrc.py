@@ -3,6 +3,7 @@
 Source  https://api.msrc.microsoft.com/cvrf/v3.0/updates   the months, each with the date it last changed
         https://api.msrc.microsoft.com/cvrf/v3.0/cvrf/YYYY-Mon   one month; JSON when asked for, else XML
         https://msrc.microsoft.com/csaf/   the same records one by one, as CSAF and VEX; read from files
+        https://aka.ms/OfficeSecurityReleases   builds of Office by Click to Run, the page; see `formats.office_releases`
         wsusscn2.cab, the offline scan file of Microsoft Update; read from a file, see `formats.update_catalog`
 Schema  https://api.msrc.microsoft.com/cvrf/v3.0/swagger/index
 Pace    the second Tuesday of a month, and whenever a record of any month is revised
@@ -37,7 +38,7 @@ from sentrikat.feeds.adapter import (
     mostly_good,
     reading,
 )
-from sentrikat.feeds.formats import cvrf_xml, msrc_csaf, update_catalog
+from sentrikat.feeds.formats import cvrf_xml, msrc_csaf, office_releases, update_catalog
 from sentrikat.feeds.formats.microsoft import (
     Fix,
     Updates,
@@ -159,6 +160,9 @@ def _records(document: Document) -> Iterator[Record | Quarantined]:
     with reading(document):
         if update_catalog.is_catalog(document):
             yield from _catalog(document)
+            return
+        if office_releases.is_page(document):
+            yield from office_releases.advisories(document, NAME)
             return
         count = 0
         for content in _contents(document):

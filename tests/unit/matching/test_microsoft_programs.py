@@ -109,7 +109,18 @@ MICROSOFT = "Microsoft Corporation"
             ["microsoft exchange server 2019 cumulative update 14"],
             "15.2.1544.14",
         ),
-        ("Microsoft Office Professional Plus 2019 - en-us", "16.0.10399.20000", [], None),  # Click to Run
+        (
+            "Microsoft Office Professional Plus 2019 - en-us",
+            "16.0.10399.20000",
+            ["microsoft office 2019 (volume licensed)"],
+            "16.0.10399.20000",
+        ),
+        (
+            "Microsoft 365 Apps for business - nb-no",
+            "16.0.18324.20194",
+            ["microsoft 365 apps and office (click-to-run)"],
+            "16.0.18324.20194",
+        ),
         (
             "SQL Server 2019 Database Engine Services",
             "15.0.2000.5",

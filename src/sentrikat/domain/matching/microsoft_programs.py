@@ -35,6 +35,11 @@ _MORE_PROGRAMS = ("outlook", "publisher")
 # SQL Server's first releases, as the entry of an engine may say for good: the third number of 2014 to 2025.
 _FIRST_BUILDS = (["2000"], ["1601"], ["1000"])
 
+# Office by Click to Run: all editions share builds, but 2019 by volume license, whose builds are lower than all others'.
+CLICK_TO_RUN = "microsoft 365 apps and office (click-to-run)"
+OFFICE_2019_VOLUME = "microsoft office 2019 (volume licensed)"
+_FIRST_VOLUME_2019, _END_OF_VOLUME_2019 = 10_325, 11_000
+
 _Named = tuple[tuple[str, ...], str]
 """Titles of Microsoft's, and the version to compare."""
 
@@ -109,6 +114,14 @@ def _office(match: re.Match[str], _version: str) -> _Named:
     return tuple(form.format(one) for one in ("office", *programs) for form in forms), _OFFICE[year]
 
 
+def _click_to_run(match: re.Match[str], version: str) -> _Named | None:
+    parts = version.split(".")
+    if parts[:2] != ["16", "0"] or len(parts) != 4 or not parts[2].isdigit():
+        return None
+    is_volume = "2019" in match[0] and _FIRST_VOLUME_2019 <= int(parts[2]) < _END_OF_VOLUME_2019
+    return (OFFICE_2019_VOLUME if is_volume else CLICK_TO_RUN,), version
+
+
 _RULES = tuple(
     _Rule(re.compile(pattern, re.IGNORECASE), named)
     for pattern, named in (
@@ -142,6 +155,14 @@ _RULES = tuple(
                 r"(?: cumulative update (?P<update>\d+)| rtm)?"
             ),
             _exchange,
+        ),
+        (
+            (
+                r"microsoft (?:365(?: apps for (?:enterprise|business))?|office 365(?: proplus| business)?"
+                r"|office (?:ltsc )?(?:professional plus|professional|standard|home and business|home and student|home"
+                r"|home & business|home & student) 20(?:16|19|21|24)) - [a-z]{2,3}(?:-[a-z]{2,8}){1,2}"
+            ),
+            _click_to_run,
         ),
         (
             (
