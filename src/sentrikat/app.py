@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import cache, partial
 from http import HTTPStatus
 
 import anyio.to_thread
@@ -35,8 +36,10 @@ from sentrikat.domain.errors import (
 )
 from sentrikat.identity.access import NotAuthenticated
 from sentrikat.identity.budgets import TooManyRequests
+from sentrikat.identity.web_sessions import SignedInSession
 from sentrikat.infra.clock import Clock, SystemClock
 from sentrikat.infra.database import Database
+from sentrikat.infra.encryption import open_vault
 from sentrikat.infra.settings import Settings
 from sentrikat.web.context import Cookies
 from sentrikat.web.errors import error_page
@@ -94,6 +97,10 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
     app.state.clock = clock if clock is not None else SystemClock()
     # Asked at every sign-in: which directories there are may change while the server runs.
     app.state.password_sources = tuple
+    # Where a session that a SAML provider vouched for proves again whose it is, if anywhere.
+    app.state.confirm_elsewhere = _nowhere
+    # Opened at the first secret, and then kept: an installation without any makes no key.
+    app.state.vault = cache(partial(open_vault, settings))
     app.state.session_cookie = Cookies.named(secure=settings.secure_cookies).session
     # What the supervisor asks; load balancers should rather ask for /api/v1/health/ready.
     app.add_api_route("/healthz", health.ready, include_in_schema=False)
@@ -108,6 +115,10 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
     app.add_middleware(RequestId)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
     return app
+
+
+def _nowhere(_session: SignedInSession, _back: str) -> str | None:
+    return None
 
 
 class RequestId:

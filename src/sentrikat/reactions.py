@@ -46,6 +46,8 @@ from sentrikat.findings.prioritize import (
 from sentrikat.findings.reconcile import Reconciled, reconcile_asset, reconcile_matches
 from sentrikat.findings.reopen import reopen_findings
 from sentrikat.identity import budgets
+from sentrikat.identity.jobs import mail_notice
+from sentrikat.identity.notices import MAIL_JOB
 from sentrikat.infra.clock import Clock, SystemClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.jobs import Job, Periodic
@@ -310,11 +312,17 @@ def run_bundle(database: Database, *, offer_id: int, sha256: str, actor: str, ad
     )
 
 
+def run_mail_notice(database: Database, *, notice_id: int) -> None:
+    """Tell administrators what happened at the door."""
+    mail_notice(database, load(), SystemClock(), notice_id=notice_id)
+
+
 JOBS: list[Job] = [
     Job("forget_expired", run_forget),
     Job("ingest_report", run_ingest, queue="ingest"),
     # The schedule asks again anyway, and each run retries its requests by itself.
     Job("refresh_feed", run_refresh, queue="feeds", max_attempts=2),
+    Job(MAIL_JOB, run_mail_notice),
     Job("approve_feed", run_approval, queue="feeds", max_attempts=2),
     Job("price_organization", run_price_organization, queue="ingest"),
     Job("roll_back_feed", run_rollback, queue="feeds", max_attempts=2),

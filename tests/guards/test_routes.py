@@ -41,6 +41,8 @@ PUBLIC = {
     "/api/v1/health/ready": "load balancers ask it",
     "/api/v1/openapi.json": "the description of the API is no secret",
     "/sign-in": "nobody is signed in before it",
+    "/sign-in/second-factor": "asks for the cookie of a half-open sign-in",
+    "/sign-in/set-up": "asks for the cookie of a half-open sign-in",
     "/sign-in/new-password": "asks for the cookie of a half-open sign-in",
     "/static/{digest}/{name}": "the sign-in page needs its style",
     "/favicon.ico": "browsers ask unasked",

@@ -92,7 +92,7 @@ def _outbound(tree: ast.Module, _path: PurePosixPath) -> Iterator[Finding]:
             yield node.lineno, "makes an HTTP client; infra.http.outbound_client knows the allow-list"
         for name in names:
             if name in forbidden:
-                yield node.lineno, f"imports {name}; outbound connections go through infra.http"
+                yield node.lineno, f"imports {name}; outbound connections go through infra.http or infra.mail"
 
 
 def _names(_tree: ast.Module, path: PurePosixPath) -> Iterator[Finding]:
@@ -132,7 +132,7 @@ RULES = (
     Rule(
         "outbound",
         "A library call reached a host nobody had allowed.",
-        _but("infra/http.py"),
+        _but("infra/http.py", "infra/mail.py"),
         _outbound,
     ),
     Rule(

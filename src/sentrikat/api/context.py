@@ -121,20 +121,32 @@ def visit_of(request: Request) -> Visit | None:
     return cast("Visit | None", getattr(request.state, "visit", None))
 
 
-def requires(permission: Permission) -> Any:
-    """Declare what a route asks of its caller; the guard test and the API description read it."""
+def requires(permission: Permission, *, step_up: bool = False) -> Any:
+    """Declare what a route asks of its caller; the guard test and the API description read it.
 
-    def permitted(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
+    `step_up`: a browser's session must have proven within the last minutes whose it is. A key has nobody to ask.
+    """
+
+    def permitted(request: Request, caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
         caller.require(permission)
+        visit = visit_of(request)
+        if step_up and visit is not None:
+            visit.require_fresh(settings_of(request).step_up_minutes, now_of(request))
         return caller
 
     permitted.permission = permission  # type: ignore[attr-defined]  # read by `permission_of`
+    permitted.step_up = step_up  # type: ignore[attr-defined]
     return Depends(permitted)
 
 
 def permission_of(dependency: Callable[..., Any] | None) -> Permission | None:
     """Give the permission that a dependency made by `requires` asks for."""
     return cast("Permission | None", getattr(dependency, "permission", None))
+
+
+def asks_step_up(dependency: Callable[..., Any] | None) -> bool:
+    """Say whether a dependency made by `requires` asks for a recent proof of identity."""
+    return bool(getattr(dependency, "step_up", False))
 
 
 def _tenant_session(request: Request, caller: Annotated[Caller, Depends(authenticate)]) -> Iterator[Session]:

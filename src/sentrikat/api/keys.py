@@ -17,7 +17,7 @@ from sentrikat.identity.queries import list_keys
 
 router = APIRouter(prefix="/api-keys", tags=["API keys"])
 Reader = Annotated[Caller, requires(Permission.KEYS_READ)]
-Manager = Annotated[Caller, requires(Permission.KEYS_MANAGE)]
+Manager = Annotated[Caller, requires(Permission.KEYS_MANAGE, step_up=True)]
 
 
 class NewKey(BaseModel):

@@ -17,7 +17,7 @@ from sentrikat.identity.queries import list_members
 
 router = APIRouter(prefix="/members", tags=["members"])
 Reader = Annotated[Caller, requires(Permission.MEMBERS_READ)]
-Manager = Annotated[Caller, requires(Permission.MEMBERS_MANAGE)]
+Manager = Annotated[Caller, requires(Permission.MEMBERS_MANAGE, step_up=True)]
 
 
 class Member(Answer):

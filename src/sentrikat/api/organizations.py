@@ -17,7 +17,7 @@ from sentrikat.identity.queries import list_organizations
 
 router = APIRouter(prefix="/organizations", tags=["organizations"])
 Reader = Annotated[Caller, requires(Permission.INSTALLATION_READ)]
-Manager = Annotated[Caller, requires(Permission.INSTALLATION_MANAGE)]
+Manager = Annotated[Caller, requires(Permission.INSTALLATION_MANAGE, step_up=True)]
 
 
 class Organization(Answer):

@@ -29,7 +29,7 @@ from sentrikat.api import (
     vulnerabilities,
 )
 from sentrikat.api.answers import json
-from sentrikat.api.context import authenticate, permission_of
+from sentrikat.api.context import asks_step_up, authenticate, permission_of
 from sentrikat.api.problems import Problem
 from sentrikat.domain.permissions import PERMISSION_WORDS, Permission
 
@@ -71,6 +71,7 @@ class Entrance:
     methods: tuple[str, ...]
     asked: tuple[Callable[..., Any], ...]
     permission: Permission | None
+    step_up: bool
 
 
 @router.get("/openapi.json", include_in_schema=False)
@@ -125,7 +126,10 @@ def entrances(app: FastAPI) -> list[Entrance]:
         if isinstance(route, APIRoute) and context.path is not None:
             asked = tuple(_calls_below(route.dependant))
             permission = next(filter(None, map(permission_of, asked)), None)
-            found.append(Entrance(context.path, tuple(sorted(route.methods or ())), asked, permission))
+            step_up = any(map(asks_step_up, asked))
+            found.append(
+                Entrance(context.path, tuple(sorted(route.methods or ())), asked, permission, step_up)
+            )
     return found
 
 
@@ -142,4 +146,10 @@ def _describe_access(entrance: Entrance, operation: dict[str, Any]) -> None:
     if entrance.permission is not None:
         operation["x-permission"] = entrance.permission.value
         words = f"Permission: `{entrance.permission.value}` ({PERMISSION_WORDS[entrance.permission]})."
+        if entrance.step_up:
+            operation["x-step-up"] = True
+            words += (
+                " A browser session whose sign-in or confirmation is too old gets 403 `step_up_required`; "
+                "keys are not asked."
+            )
         operation["description"] = f"{operation.get('description', '')}\n\n{words}".strip()

@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from sentrikat.api.answers import Answer, json, page
 from sentrikat.api.context import Now, SystemSession, database_of, requires
 from sentrikat.api.paging import PageParams, decode_cursor, encode_cursor
-from sentrikat.domain.errors import InvalidInput
+from sentrikat.domain.errors import InvalidInput, NotFound
 from sentrikat.domain.permissions import Caller, Permission
-from sentrikat.identity import accounts, passwords
+from sentrikat.identity import accounts, passwords, second_factor
 from sentrikat.identity.queries import list_accounts
 
 router = APIRouter(prefix="/users", tags=["users"])
 Reader = Annotated[Caller, requires(Permission.INSTALLATION_READ)]
-Manager = Annotated[Caller, requires(Permission.INSTALLATION_MANAGE)]
+Manager = Annotated[Caller, requires(Permission.INSTALLATION_MANAGE, step_up=True)]
 
 
 class User(Answer):
@@ -133,3 +133,11 @@ def end_sessions(caller: Manager, session: SystemSession, now: Now, user_id: int
     """Sign an account out everywhere."""
     user = accounts.access_account(session, caller, user_id, Permission.INSTALLATION_MANAGE)
     accounts.end_sessions(session, caller, user, now=now)
+
+
+@router.delete("/{user_id}/second-factor", status_code=204)
+def reset_second_factor(caller: Manager, session: SystemSession, now: Now, user_id: int) -> None:
+    """Take a lost second factor away and end every session; the next sign-in asks for a new one if one is needed."""
+    user = accounts.access_account(session, caller, user_id, Permission.INSTALLATION_MANAGE)
+    if not second_factor.reset(session, caller, user, now=now):
+        raise NotFound(f"The account “{user.login}” has no second factor.", hint="Nothing was changed.")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from sentrikat.domain.errors import SentriKatError
+from sentrikat.domain.errors import Forbidden, SentriKatError
 from sentrikat.domain.permissions import INSTALLATION, Caller, Permission, permissions_of
 from sentrikat.identity import web_sessions
 from sentrikat.identity.queries import OrganizationRow, organizations_of
@@ -26,6 +26,15 @@ class Visit:
     session: SignedInSession
     organization: OrganizationRow | None
     organizations: tuple[OrganizationRow, ...]
+
+    def require_fresh(self, minutes: int, now: datetime) -> None:
+        """Raise StepUpRequired unless the person proved who they are within the last `minutes`."""
+        if now - self.session.authenticated_at > timedelta(minutes=minutes):
+            raise StepUpRequired(
+                f"Nothing was changed: this asks for your password or second factor, last given more than "
+                f"{minutes} minutes ago.",
+                hint="Confirm that it is you at /confirm, then repeat the change.",
+            )
 
 
 def visit_of_cookie(
@@ -64,3 +73,9 @@ class NotAuthenticated(SentriKatError):
     """Nobody is signed in, or the key lets nobody in."""
 
     code = "not_authenticated"
+
+
+class StepUpRequired(Forbidden):
+    """The person is known and may, but must prove again who they are."""
+
+    code = "step_up_required"

@@ -13,19 +13,23 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from sentrikat.audit.journal import record
 from sentrikat.domain.permissions import Caller
-from sentrikat.identity import throttle, web_sessions
-from sentrikat.identity.models import HalfOpenSignIn, UserAccount
+from sentrikat.identity import notices, second_factor, throttle, web_sessions
+from sentrikat.identity.models import TOTP_PURPOSE, HalfOpenSignIn, UserAccount
 from sentrikat.identity.queries import organizations_of
+from sentrikat.identity.second_factor import Factor
+from sentrikat.identity.throttle import Blocked
 from sentrikat.identity.web_sessions import Opened, SessionLimits, printable, token_hash
+from sentrikat.infra.encryption import Vault
 from sentrikat.infra.settings import Settings
 
 HALF_OPEN_FOR = timedelta(minutes=10)  # time to find the phone and scan a code
@@ -40,8 +44,10 @@ class SignInMethod(StrEnum):
 
 
 class Step(StrEnum):
-    """What is still asked of a person who has proven who they are."""
+    """What is still asked of a person who has proven who they are, in this order."""
 
+    SECOND_FACTOR = "second_factor"
+    ENROLLMENT = "enrollment"  # the installation asks for a second factor, and there is none yet
     NEW_PASSWORD = "new_password"  # noqa: S105 - somebody else has seen the present one
 
 
@@ -57,6 +63,19 @@ class SignInRules:
     """What the installation asks of whoever signs in."""
 
     limits: SessionLimits
+    second_factor: Literal["off", "optional", "administrators", "everybody"] = "optional"
+    local_sign_in: Literal["everybody", "break_glass_only"] = "everybody"
+
+    def demands_factor(self, user: UserAccount, method: SignInMethod) -> bool:
+        """Say whether an account must have a second factor.
+
+        A SAML provider asks for its own. An account for emergencies must open when a phone is what is missing.
+        """
+        if method is SignInMethod.SAML or user.break_glass:
+            return False
+        if self.second_factor == "administrators":
+            return user.installation_admin
+        return self.second_factor == "everybody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +85,11 @@ class Proven:
     user_id: int
     method: SignInMethod
     provider_id: int | None = None
+    factor: Factor | None = None
+
+    def having(self, factor: Factor | None) -> Proven:
+        """Give the same person with the second factor that they gave besides."""
+        return self if factor is None else replace(self, factor=factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +117,7 @@ class Refused:
                 " A directory did not answer; if yours is there, try again later." if self.unanswered else ""
             )
             return f"The login name or the password is not right.{also}"
-        minutes = max(1, -(-int(self.retry_after.total_seconds()) // 60))
-        span = "a minute" if minutes == 1 else f"{minutes} minutes"
-        return f"Too many attempts failed. Try again in {span}."
+        return Blocked(self.retry_after).sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +155,9 @@ def rules_of(settings: Settings) -> SignInRules:
     return SignInRules(
         SessionLimits(
             timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_lifetime_hours)
-        )
+        ),
+        second_factor=settings.second_factor,
+        local_sign_in=settings.local_sign_in,
     )
 
 
@@ -147,10 +171,11 @@ def finish(
     now: datetime,
 ) -> SignedIn | HalfOpen | Refused:
     """Open a session for a proven person, or say what is asked first."""
-    if user.disabled_at is not None:
+    closed = proven.method is SignInMethod.PASSWORD and rules.local_sign_in == "break_glass_only"
+    if user.disabled_at is not None or (closed and not user.break_glass):
         log_refusal(session, user.login, arrival, now)
         return Refused(Reason.WRONG)
-    step = _asked(user, proven)
+    step = _asked(session, user, proven, rules)
     if step is None:
         return _open(session, user, proven, rules, arrival, now)
     token = secrets.token_urlsafe(32)
@@ -166,12 +191,13 @@ def finish(
             address=arrival.address,
             user_agent=printable(arrival.user_agent),
             next_path=arrival.next_path,
+            factor=proven.factor,
         )
     )
     return HalfOpen(user.id, step, token)
 
 
-def resume(session: Session, token: str | None, now: datetime) -> Resumed | None:
+def resume(session: Session, token: str | None, rules: SignInRules, now: datetime) -> Resumed | None:
     """Give the half-open sign-in of a cookie, or None when it ended or its user was disabled."""
     if not token or len(token) > 200:
         return None
@@ -187,8 +213,9 @@ def resume(session: Session, token: str | None, now: datetime) -> Resumed | None
     if row is None:
         return None
     held, user = row
-    proven = Proven(user.id, SignInMethod(held.method), held.provider_id)
-    step = _asked(user, proven)
+    factor = Factor(held.factor) if held.factor is not None else None
+    proven = Proven(user.id, SignInMethod(held.method), held.provider_id, factor)
+    step = _asked(session, user, proven, rules)
     if step is None:
         return None  # answered elsewhere: signing in again opens the session
     return Resumed(
@@ -214,6 +241,25 @@ def claim(session: Session, resumed: Resumed) -> bool:
     return gone is not None
 
 
+def pending_seed(session: Session, resumed: Resumed, vault: Vault) -> str:
+    """Give the seed that this browser is shown to set up a second factor; made at the first look.
+
+    It belongs to this sign-in alone: one that somebody else was shown before is never confirmed.
+    """
+    held = session.scalar(
+        select(HalfOpenSignIn.pending_secret).where(HalfOpenSignIn.id == resumed.id).with_for_update()
+    )
+    if held is not None:
+        return vault.decrypt(held, purpose=TOTP_PURPOSE)
+    seed = second_factor.new_seed()
+    session.execute(
+        update(HalfOpenSignIn)
+        .where(HalfOpenSignIn.id == resumed.id)
+        .values(pending_secret=vault.encrypt(seed, purpose=TOTP_PURPOSE))
+    )
+    return seed
+
+
 def log_refusal(session: Session, login: str, arrival: Arrival, now: datetime) -> None:
     """Enter a refused sign-in into the installation's log."""
     record(
@@ -225,7 +271,12 @@ def log_refusal(session: Session, login: str, arrival: Arrival, now: datetime) -
     )
 
 
-def _asked(user: UserAccount, proven: Proven) -> Step | None:
+def _asked(session: Session, user: UserAccount, proven: Proven, rules: SignInRules) -> Step | None:
+    if proven.factor is None:
+        if second_factor.is_set_up(session, user.id):
+            return Step.SECOND_FACTOR
+        if rules.demands_factor(user, proven.method):
+            return Step.ENROLLMENT
     if user.must_change_password and proven.method is SignInMethod.PASSWORD:
         return Step.NEW_PASSWORD
     return None
@@ -236,6 +287,7 @@ def _open(
 ) -> SignedIn:
     # People sign in often enough to sweep out what has ended.
     throttle.purge(session, now)
+    notices.purge(session, now)
     web_sessions.purge(session, rules.limits, now)
     session.execute(delete(HalfOpenSignIn).where(HalfOpenSignIn.expires_at <= now))
     organizations = organizations_of(session, user.id, installation_admin=user.installation_admin)
@@ -249,6 +301,7 @@ def _open(
         user_agent=arrival.user_agent,
         method=proven.method.value,
         provider_id=proven.provider_id,
+        factor=proven.factor,
     )
     session.execute(update(UserAccount).where(UserAccount.id == user.id).values(last_sign_in_at=now))
     record(
@@ -256,7 +309,9 @@ def _open(
         Caller(0, f"user:{user.id}", frozenset(), arrival.address),
         "sign_in",
         f"user:{user.id}",
-        {"login": user.login, "method": proven.method.value},
+        {"login": user.login, "method": proven.method.value, "factor": proven.factor},
         now=now,
     )
+    if user.break_glass and proven.method is SignInMethod.PASSWORD:
+        notices.tell(session, notices.Kind.BREAK_GLASS, user.login, arrival.address, once_in=None, now=now)
     return SignedIn(user.id, opened, arrival.next_path)

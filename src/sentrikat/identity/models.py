@@ -24,6 +24,7 @@ from sentrikat.infra.database.base import Base
 from sentrikat.infra.encryption import ENCRYPTED
 
 Moment = TIMESTAMP(timezone=True)
+TOTP_PURPOSE = "totp.secret"
 
 
 class Organization(Base):
@@ -56,6 +57,8 @@ class UserAccount(Base):
     # Somebody else has seen the password: it opens the door once, to choose another one.
     must_change_password: Mapped[bool] = mapped_column(server_default="false")
     installation_admin: Mapped[bool] = mapped_column(server_default="false")
+    # May always sign in with the local password, also when local sign-in is closed to everybody else.
+    break_glass: Mapped[bool] = mapped_column(server_default="false")
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment)
     last_sign_in_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -102,6 +105,9 @@ class WebSession(Base):
     provider_id: Mapped[int | None] = mapped_column(BigInteger)  # which directory or provider vouched for it
     # The last time they proved it, by password or second factor: what is sensitive asks for a recent one.
     authenticated_at: Mapped[datetime] = mapped_column(Moment)
+    factor: Mapped[str | None] = mapped_column(Text)  # the second factor that was given
+    # The seed shown to this browser for a second factor that it has not confirmed yet.
+    pending_secret: Mapped[bytes | None] = mapped_column(LargeBinary, info={ENCRYPTED: TOTP_PURPOSE})
 
 
 class HalfOpenSignIn(Base):
@@ -120,6 +126,60 @@ class HalfOpenSignIn(Base):
     address: Mapped[str | None] = mapped_column(Text)
     user_agent: Mapped[str | None] = mapped_column(Text)
     next_path: Mapped[str] = mapped_column(Text)  # where they were going
+    factor: Mapped[str | None] = mapped_column(Text)
+    pending_secret: Mapped[bytes | None] = mapped_column(LargeBinary, info={ENCRYPTED: TOTP_PURPOSE})
+
+
+class TotpFactor(Base):
+    """A person's confirmed second factor: the seed shared with the app on their phone."""
+
+    __tablename__ = "totp_factor"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    secret: Mapped[bytes] = mapped_column(LargeBinary, info={ENCRYPTED: TOTP_PURPOSE})
+    last_step: Mapped[int] = mapped_column(BigInteger)  # the step of the last code taken: none is taken twice
+    created_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class RecoveryCode(Base):
+    """A code that stands in for a lost second factor, once; only its hash is stored."""
+
+    __tablename__ = "recovery_code"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    used_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class PasswordReset(Base):
+    """A mailed link that lets a person choose a new password; only the hash of its token is stored."""
+
+    __tablename__ = "password_reset"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
+    bound_to: Mapped[bytes] = mapped_column(LargeBinary)  # hash of the password's hash: a new one voids it
+    expires_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class SecurityNotice(Base):
+    """Something about signing in that installation administrators are told of."""
+
+    __tablename__ = "security_notice"
+    __table_args__ = (Index("ix_security_notice_kind_login_at", "kind", "login", "at"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    login: Mapped[str] = mapped_column(Text)
+    # None: there is no such account; kept all the same, so that both take as long.
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
+    address: Mapped[str | None] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(Moment, index=True)
 
 
 class SignInAttempt(Base):

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import Unavailable
-from sentrikat.identity import passwords, throttle
+from sentrikat.identity import notices, passwords, throttle
 from sentrikat.identity.accounts import normal_login
 from sentrikat.identity.admission import (
     Arrival,
@@ -66,6 +66,7 @@ def begin(session: Session, login: str, address: str | None, now: datetime) -> A
     """Count an attempt and look up the account, which may not exist."""
     login = normal_login(login)
     if blocked := throttle.count_attempt(session, login, address, now):
+        notices.tell(session, notices.Kind.LIMIT, login, address, once_in=throttle.WINDOW, now=now)
         return Refused(Reason.THROTTLED, blocked.retry_after)
     found = session.execute(
         select(UserAccount.id, UserAccount.password_hash).where(

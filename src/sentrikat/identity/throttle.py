@@ -28,24 +28,56 @@ class Blocked:
 
     retry_after: timedelta
 
+    @property
+    def sentence(self) -> str:
+        """Say it to the person."""
+        minutes = max(1, -(-int(self.retry_after.total_seconds()) // 60))
+        span = "a minute" if minutes == 1 else f"{minutes} minutes"
+        return f"Too many attempts failed. Try again in {span}."
+
 
 def count_attempt(session: Session, login: str, address: str | None, now: datetime) -> Blocked | None:
-    """Count one attempt, or say how long to wait."""
-    limits = [(login_subject(login), PER_LOGIN)]
+    """Count one attempt at a password, or say how long to wait."""
+    return _count(session, login_subject(login), address, now)
+
+
+def count_factor_attempt(
+    session: Session, user_id: int, address: str | None, now: datetime
+) -> Blocked | None:
+    """Count one attempt at a second factor, or say how long to wait."""
+    return _count(session, factor_subject(user_id), address, now)
+
+
+def count_request(session: Session, subject: str, address: str | None, now: datetime) -> Blocked | None:
+    """Count one request for something that costs others, such as a mail, or say how long to wait."""
+    return _count(session, f"request:{subject[:200]}", address, now)
+
+
+def _count(session: Session, subject: str, address: str | None, now: datetime) -> Blocked | None:
+    limits = [(subject, PER_LOGIN)]
     if address is not None:
         limits.append((address_subject(address), PER_ADDRESS))
-    for subject, _ in sorted(limits):  # always in the same order, or two of them wait for each other
-        advisory_lock(session, f"sign-in:{subject}")
-    for subject, limit in limits:
-        if blocked := _blocked(session, subject, limit, now):
+    for locked, _ in sorted(limits):  # always in the same order, or two of them wait for each other
+        advisory_lock(session, f"sign-in:{locked}")
+    for counted, limit in limits:
+        if blocked := _blocked(session, counted, limit, now):
             return blocked
-    session.execute(insert(SignInAttempt), [{"subject": subject, "at": now} for subject, _ in limits])
+    session.execute(insert(SignInAttempt), [{"subject": counted, "at": now} for counted, _ in limits])
     return None
 
 
 def forget(session: Session, login: str, address: str | None) -> None:
     """Clear an account's failures after the right password, and the one just counted for the address."""
-    session.execute(delete(SignInAttempt).where(SignInAttempt.subject == login_subject(login)))
+    _forget(session, login_subject(login), address)
+
+
+def forget_factor(session: Session, user_id: int, address: str | None) -> None:
+    """Clear a person's failures after the right second factor, and the one just counted for the address."""
+    _forget(session, factor_subject(user_id), address)
+
+
+def _forget(session: Session, subject: str, address: str | None) -> None:
+    session.execute(delete(SignInAttempt).where(SignInAttempt.subject == subject))
     if address is not None:
         newest = (
             select(func.max(SignInAttempt.id))
@@ -66,6 +98,11 @@ def purge(session: Session, now: datetime) -> int:
 def login_subject(login: str) -> str:
     """Name an account in the table."""
     return f"login:{login[:200]}"
+
+
+def factor_subject(user_id: int) -> str:
+    """Name a person's second factor in the table: the right password does not clear its failures."""
+    return f"factor:{user_id}"
 
 
 def address_subject(address: str) -> str:

@@ -6,13 +6,16 @@ import base64
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from sentrikat.identity.models import HalfOpenSignIn, UserAccount, WebSession
+from sentrikat.audit.journal import record
+from sentrikat.domain.permissions import Caller
+from sentrikat.identity.models import TOTP_PURPOSE, HalfOpenSignIn, UserAccount, WebSession
+from sentrikat.infra.encryption import Vault
 
 # Writing the last use on every click would make every page a write; a minute is exact enough.
 _USE_IS_NOTED_EVERY = timedelta(minutes=1)
@@ -63,6 +66,7 @@ def open_session(
     user_agent: str | None,
     method: str = "password",
     provider_id: int | None = None,
+    factor: str | None = None,
 ) -> Opened:
     """Open a session with a new token; a token that existed before sign-in is never taken over."""
     token = secrets.token_urlsafe(32)
@@ -82,6 +86,7 @@ def open_session(
             method=method,
             provider_id=provider_id,
             authenticated_at=now,
+            factor=factor,
         )
     )
     return Opened(token, expires_at)
@@ -125,6 +130,41 @@ def is_csrf_token(signed_in: SignedInSession, given: str | None) -> bool:
     return given is not None and hmac.compare_digest(given.encode(), signed_in.csrf_token.encode())
 
 
+def confirm(session: Session, session_id: int, now: datetime) -> str:
+    """Note that the person has just proven again who they are; give the session's new token.
+
+    From here on more may be done with it, so a token that was seen before is worth nothing.
+    """
+    token = secrets.token_urlsafe(32)
+    session.execute(
+        update(WebSession)
+        .where(WebSession.id == session_id)
+        .values(token_hash=token_hash(token), authenticated_at=now)
+    )
+    return token
+
+
+def rotate(session: Session, session_id: int) -> str:
+    """Give the session a new token: after a change of what its owner signs in with."""
+    token = secrets.token_urlsafe(32)
+    session.execute(
+        update(WebSession).where(WebSession.id == session_id).values(token_hash=token_hash(token))
+    )
+    return token
+
+
+def pending_seed(session: Session, session_id: int, vault: Vault) -> str | None:
+    """Give the seed of a second factor that this browser is shown, if it has begun to set one up."""
+    held = session.scalar(select(WebSession.pending_secret).where(WebSession.id == session_id))
+    return None if held is None else vault.decrypt(held, purpose=TOTP_PURPOSE)
+
+
+def keep_seed(session: Session, session_id: int, vault: Vault, seed: str | None) -> None:
+    """Keep the seed that this browser is shown; it belongs to no other one."""
+    kept = None if seed is None else vault.encrypt(seed, purpose=TOTP_PURPOSE)
+    session.execute(update(WebSession).where(WebSession.id == session_id).values(pending_secret=kept))
+
+
 def look_at(session: Session, session_id: int, organization_id: int) -> None:
     """Make `organization_id` the one that the session looks at."""
     session.execute(
@@ -137,11 +177,29 @@ def end(session: Session, token: str) -> None:
     session.execute(delete(WebSession).where(WebSession.token_hash == token_hash(token)))
 
 
-def end_all(session: Session, user_id: int, *, but: int | None = None) -> None:
+def end_all(
+    session: Session, user_id: int, *, but: int | None = None, but_half_open: int | None = None
+) -> None:
     """End every session of a user, or every other one, and what was left half open."""
-    session.execute(delete(HalfOpenSignIn).where(HalfOpenSignIn.user_id == user_id))
+    half_open = delete(HalfOpenSignIn).where(HalfOpenSignIn.user_id == user_id)
+    session.execute(
+        half_open if but_half_open is None else half_open.where(HalfOpenSignIn.id != but_half_open)
+    )
     query = delete(WebSession).where(WebSession.user_id == user_id)
     session.execute(query if but is None else query.where(WebSession.id != but))
+
+
+def end_others(session: Session, caller: Caller, own: SignedInSession, *, now: datetime) -> None:
+    """End every session of a person but the one they are asking from."""
+    end_all(session, own.user_id, but=own.id)
+    record(
+        session,
+        replace(caller, organization_id=0),
+        "account.sessions_ended",
+        caller.actor,
+        {"login": own.login},
+        now=now,
+    )
 
 
 def end_one(session: Session, user_id: int, session_id: int) -> bool:

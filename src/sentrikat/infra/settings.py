@@ -107,6 +107,24 @@ class Settings(BaseSettings):
         le=64,  # bcrypt reads 72 bytes
         description="Shortest password a local account may have.",
     )
+    second_factor: Literal["off", "optional", "administrators", "everybody"] = Field(
+        default="optional",
+        description="Who needs a second factor (TOTP): off (nobody sets one up any more), optional, "
+        "administrators (of the installation), everybody. Asked for at the next sign-in; SAML accounts and "
+        "emergency accounts are left out.",
+    )
+    step_up_minutes: int = Field(
+        default=15,  # a visit to the settings; a browser left open over lunch is outside
+        ge=1,
+        le=720,
+        description="Sensitive changes ask again for the password or the second factor when it was last given "
+        "so many minutes ago.",
+    )
+    local_sign_in: Literal["everybody", "break_glass_only"] = Field(
+        default="everybody",
+        description="Who signs in with a local password: everybody, or break_glass_only: emergency accounts "
+        "alone, when directories or SAML are for all others.",
+    )
 
     encryption_keys: SecretStr | None = Field(
         default=None,
@@ -153,6 +171,30 @@ class Settings(BaseSettings):
         ge=1,
         le=32,
         description="Jobs that the worker runs at the same time.",
+    )
+
+    # Mail
+    smtp_host: str | None = Field(
+        default=None,
+        description="Server that mails are given to: links to choose a new password, and what administrators are "
+        "told. Unset: no mail is sent.",
+    )
+    smtp_port: int = Field(
+        default=587,  # submission (RFC 6409)
+        ge=1,
+        le=65535,
+        description="Port of the mail server; 465 is usual with tls.",
+    )
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="starttls, tls (from the first byte), or none: nothing is encrypted, and no password sent. "
+        "Certificates are checked, against SENTRIKAT_CA_FILE if given.",
+    )
+    smtp_user: str | None = Field(default=None, description="Account at the mail server, if it asks for one.")
+    smtp_password: SecretStr | None = Field(default=None, description="Its password.")
+    smtp_from: str | None = Field(
+        default=None,
+        description="Sender of mails, such as sentrikat@example.org; needed with SENTRIKAT_SMTP_HOST.",
     )
 
     # Feeds and other outbound connections
@@ -288,6 +330,10 @@ class Settings(BaseSettings):
         "ca_file",
         "encryption_keys",
         "audit_key_file",
+        "smtp_host",
+        "smtp_user",
+        "smtp_password",
+        "smtp_from",
         mode="before",
     )
     @classmethod
@@ -306,6 +352,16 @@ class Settings(BaseSettings):
     def _ca_file_exists(self) -> Self:
         if self.ca_file is not None and not self.ca_file.is_file():
             raise ValueError(f"SENTRIKAT_CA_FILE: there is no file {self.ca_file}")
+        return self
+
+    @model_validator(mode="after")
+    def _mail_has_a_sender(self) -> Self:
+        if self.smtp_host is not None and self.smtp_from is None:
+            raise ValueError("SENTRIKAT_SMTP_FROM: needed with SENTRIKAT_SMTP_HOST")
+        if self.smtp_security == "none" and self.smtp_password is not None:
+            raise ValueError(
+                "SENTRIKAT_SMTP_PASSWORD: would be sent unencrypted with SENTRIKAT_SMTP_SECURITY=none"
+            )
         return self
 
     @property

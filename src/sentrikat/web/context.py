@@ -25,6 +25,7 @@ from sentrikat.identity.throttle import address_subject
 from sentrikat.identity.web_sessions import SessionLimits, is_csrf_token
 from sentrikat.infra.clock import Clock
 from sentrikat.infra.database import Database
+from sentrikat.infra.encryption import Vault
 from sentrikat.infra.settings import Settings
 
 CSRF_FIELD = "csrf_token"
@@ -58,6 +59,11 @@ def settings_of(request: Request) -> Settings:
 def now_of(request: Request) -> datetime:
     """Give the present moment."""
     return cast("Clock", request.app.state.clock).now()
+
+
+def vault_of(request: Request) -> Vault:
+    """Give what encrypts secrets."""
+    return cast("Callable[[], Vault]", request.app.state.vault)()
 
 
 def password_sources_of(request: Request) -> Sequence[PasswordSource]:
@@ -112,14 +118,20 @@ def signed_in(request: Request) -> Visit:
     return visit
 
 
-def requires(permission: Permission) -> Any:
-    """Declare what a page asks of its visitor; the guard test reads it."""
+def requires(permission: Permission, *, step_up: bool = False) -> Any:
+    """Declare what a page asks of its visitor; the guard test reads it.
 
-    def permitted(visit: Annotated[Visit, Depends(signed_in)]) -> Visit:
+    `step_up`: they must have proven who they are within the last minutes, or do it now.
+    """
+
+    def permitted(request: Request, visit: Annotated[Visit, Depends(signed_in)]) -> Visit:
         visit.caller.require(permission)
+        if step_up:
+            visit.require_fresh(settings_of(request).step_up_minutes, now_of(request))
         return visit
 
     permitted.permission = permission  # type: ignore[attr-defined]  # read by the guard test
+    permitted.step_up = step_up  # type: ignore[attr-defined]
     return Depends(permitted)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import Request, Response
 
 from sentrikat.domain.errors import SentriKatError
-from sentrikat.identity.access import NotAuthenticated, Visit
+from sentrikat.identity.access import NotAuthenticated, StepUpRequired, Visit
 from sentrikat.web.context import now_of
 from sentrikat.web.rendering import render
 
@@ -41,6 +41,13 @@ def error_page(
         begun = request.url.path.startswith("/sign-in")  # pages that only a sign-in leads to
         back = request.url.path + query if request.method == "GET" and not begun else "/"
         target = "/sign-in" if back == "/" else f"/sign-in?next={quote(back, safe='')}"
+        return Response(status_code=HTTPStatus.SEE_OTHER, headers={"Location": target})
+    if isinstance(error, StepUpRequired):
+        # A form cannot be kept over the question: its page is shown again afterwards.
+        page = urlsplit(request.headers.get("Referer", ""))
+        query = f"?{page.query}" if page.query else ""
+        back = request.url.path if request.method == "GET" else page.path + query
+        target = f"/confirm?next={quote(back or '/', safe='')}"
         return Response(status_code=HTTPStatus.SEE_OTHER, headers={"Location": target})
     visit: Visit | None = getattr(request.state, "visit", None)
     return render(

@@ -20,7 +20,7 @@ from sentrikat.web.sign_in import see_other
 
 router = APIRouter(prefix="/api-keys")
 Reader = Annotated[Visit, requires(Permission.KEYS_READ)]
-Manager = Annotated[Visit, requires(Permission.KEYS_MANAGE)]
+Manager = Annotated[Visit, requires(Permission.KEYS_MANAGE, step_up=True)]
 
 LIFETIMES = {"90": "90 days", "365": "1 year", "": "Never"}
 

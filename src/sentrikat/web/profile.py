@@ -11,19 +11,27 @@ from sqlalchemy.orm import Session
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
 from sentrikat.domain.permissions import Permission
-from sentrikat.identity import accounts, passwords, throttle, web_sessions
+from sentrikat.identity import accounts, passwords, second_factor, throttle, web_sessions
 from sentrikat.identity.access import Visit
 from sentrikat.identity.queries import list_sessions
 from sentrikat.web.context import Form, Now, database_of, requires, settings_of
 from sentrikat.web.rendering import render
-from sentrikat.web.sign_in import see_other
+from sentrikat.web.sign_in import see_other, with_session
 
 router = APIRouter(prefix="/profile")
 Owner = Annotated[Visit, requires(Permission.PROFILE)]
 
+SAVED = {
+    "password": "The password was changed. Every other browser was signed out.",
+    "factor": "The second factor is set up. Every other browser was signed out.",
+    "factor-removed": "The second factor was removed. Every other browser was signed out.",
+    "session": "The browser was signed out.",
+    "sessions": "Every other browser was signed out.",
+}
+
 
 @router.get("")
-def show(request: Request, visit: Owner, now: Now, saved: bool = False) -> Response:
+def show(request: Request, visit: Owner, now: Now, saved: str = "") -> Response:
     """Show the account."""
     with database_of(request).as_system() as session:
         return _page(request, session, visit, now, saved=saved)
@@ -66,7 +74,8 @@ def change_password(request: Request, visit: Owner, now: Now, form: Form) -> Res
             but_session=visit.session.id,
             now=now,
         )
-    return see_other("/profile?saved=true")
+        token = web_sessions.rotate(session, visit.session.id)
+    return with_session(request, see_other("/profile?saved=password"), token)
 
 
 @router.post("/sessions/{session_id}/end")
@@ -76,7 +85,15 @@ def end_session(request: Request, visit: Owner, now: Now, session_id: int, _form
         if not web_sessions.end_one(session, visit.session.user_id, session_id):
             raise NotFound("There is no such session of yours.", hint="It may have ended by itself.")
         record(session, visit.caller, "session.ended", f"session:{session_id}", now=now)
-    return see_other("/profile")
+    return see_other("/profile?saved=session")
+
+
+@router.post("/sessions/end-others")
+def end_other_sessions(request: Request, visit: Owner, now: Now, _form: Form) -> Response:
+    """Sign out everywhere but here."""
+    with database_of(request).as_system() as session:
+        web_sessions.end_others(session, visit.caller, visit.session, now=now)
+    return see_other("/profile?saved=sessions")
 
 
 def _page(
@@ -85,7 +102,7 @@ def _page(
     visit: Visit,
     now: datetime,
     *,
-    saved: bool = False,
+    saved: str = "",
     wrong: dict[str, str] | None = None,
     status: int = 200,
 ) -> Response:
@@ -95,8 +112,12 @@ def _page(
         visit=visit,
         now=now,
         status=status,
-        saved=saved,
+        saved=SAVED.get(saved),
         wrong=wrong or {},
+        own_password=visit.session.method == "password",
+        has_factor=second_factor.is_set_up(session, visit.session.user_id),
+        codes_left=second_factor.codes_left(session, visit.session.user_id),
+        may_set_up=settings_of(request).second_factor != "off",
         sessions=list_sessions(session, visit.session.user_id),
         min_length=settings_of(request).password_min_length,
     )

@@ -8,6 +8,7 @@ from sentrikat.web import (
     assets,
     audit,
     bundles,
+    confirm,
     feeds,
     findings,
     identification,
@@ -17,6 +18,7 @@ from sentrikat.web import (
     overview,
     possible,
     profile,
+    second_factor,
     sign_in,
     sign_in_steps,
     static,
@@ -43,5 +45,7 @@ for part in (
     users,
     organizations,
     profile,
+    second_factor,
+    confirm,
 ):
     router.include_router(part.router)

@@ -32,7 +32,11 @@ from sentrikat.web.rendering import render
 router = APIRouter()
 
 # Where each thing that is still asked is asked.
-STEPS: dict[Step, str] = {Step.NEW_PASSWORD: "/sign-in/new-password"}
+STEPS: dict[Step, str] = {
+    Step.SECOND_FACTOR: "/sign-in/second-factor",
+    Step.ENROLLMENT: "/sign-in/set-up",
+    Step.NEW_PASSWORD: "/sign-in/new-password",
+}
 
 
 @router.get("/sign-in")
@@ -77,12 +81,17 @@ def enter(request: Request, outcome: SignedIn | HalfOpen) -> Response:
     if old:
         with database_of(request).as_system() as session:
             web_sessions.end(session, old)
-    answer = see_other(own_path(outcome.next_path))
-    answer.set_cookie(
-        cookies.session, outcome.session.token, httponly=True, secure=secure, samesite="lax", path="/"
-    )
+    answer = with_session(request, see_other(own_path(outcome.next_path)), outcome.session.token)
     for done in (cookies.visitor, cookies.half_open):
         answer.delete_cookie(done, path="/", secure=secure, httponly=True)
+    return answer
+
+
+def with_session(request: Request, answer: Response, token: str) -> Response:
+    """Put a session's token into the answer."""
+    secure = settings_of(request).secure_cookies
+    name = cookies_of(request).session
+    answer.set_cookie(name, token, httponly=True, secure=secure, samesite="lax", path="/")
     return answer
 
 

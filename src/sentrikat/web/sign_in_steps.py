@@ -1,4 +1,4 @@
-"""What is asked between the password and the session: a new password, when somebody else has seen this one.
+"""What is asked between the password and the session: the second factor, to set one up, a new password.
 
 The browser holds the cookie of a half-open sign-in, which opens nothing but these pages.
 """
@@ -9,22 +9,17 @@ from datetime import datetime
 from typing import Annotated, NoReturn
 
 from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
 from sentrikat.domain.errors import Forbidden, InvalidInput
 from sentrikat.domain.permissions import Caller
-from sentrikat.identity import accounts, passwords
+from sentrikat.identity import accounts, admission, notices, passwords, second_factor, throttle
 from sentrikat.identity.access import NotAuthenticated
-from sentrikat.identity.admission import (
-    Refused,
-    Resumed,
-    Step,
-    claim,
-    finish,
-    is_form_of,
-    resume,
-    rules_of,
-)
+from sentrikat.identity.admission import HalfOpen as LeftOpen
+from sentrikat.identity.admission import Refused, Resumed, SignedIn, Step, claim, finish, is_form_of, rules_of
+from sentrikat.identity.models import UserAccount
+from sentrikat.identity.second_factor import Factor
 from sentrikat.web.context import (
     CSRF_FIELD,
     Now,
@@ -34,8 +29,10 @@ from sentrikat.web.context import (
     read_form,
     settings_of,
     text_fields,
+    vault_of,
 )
 from sentrikat.web.rendering import render
+from sentrikat.web.seed import picture_of, spaced
 from sentrikat.web.sign_in import STEPS, enter, see_other
 
 router = APIRouter(prefix="/sign-in")
@@ -45,7 +42,7 @@ def half_open(request: Request) -> Resumed:
     """Give the half-open sign-in of the browser; NotAuthenticated leads to the sign-in page."""
     token = request.cookies.get(cookies_of(request).half_open)
     with database_of(request).as_system() as session:
-        resumed = resume(session, token, now_of(request))
+        resumed = admission.resume(session, token, rules_of(settings_of(request)), now_of(request))
         if resumed is not None:
             session.expunge(resumed.user)
     if resumed is None:
@@ -69,6 +66,80 @@ def _form_of_half_open(resumed: HalfOpen, form: Annotated[FormData, Depends(read
 Form = Annotated[dict[str, str], Depends(_form_of_half_open)]
 
 
+@router.get("/second-factor")
+def show_second_factor(request: Request, resumed: HalfOpen, now: Now) -> Response:
+    """Ask for the code of the app."""
+    return _elsewhere(resumed, Step.SECOND_FACTOR) or _second_factor(request, resumed, now)
+
+
+@router.post("/second-factor")
+def check_second_factor(request: Request, resumed: HalfOpen, now: Now, form: Form) -> Response:
+    """Take the code of the app, or a recovery code, and go on."""
+    if elsewhere := _elsewhere(resumed, Step.SECOND_FACTOR):
+        return elsewhere
+    user, address = resumed.user, resumed.arrival.address
+    outcome: SignedIn | LeftOpen | None = None
+    with database_of(request).as_system() as session:
+        blocked = throttle.count_factor_attempt(session, user.id, address, now)
+        if blocked is not None:
+            notices.tell(session, notices.Kind.LIMIT, user.login, address, once_in=throttle.WINDOW, now=now)
+        elif factor := second_factor.accept(session, vault_of(request), user.id, form.get("code", ""), now):
+            throttle.forget_factor(session, user.id, address)
+            outcome = _go_on(request, session, resumed, now, factor=factor)
+        else:
+            admission.log_refusal(session, user.login, resumed.arrival, now)
+    if outcome is not None:
+        return enter(request, outcome)
+    if blocked is not None:
+        wait = {"Retry-After": str(int(blocked.retry_after.total_seconds()) + 1)}
+        return _second_factor(request, resumed, now, wrong=blocked.sentence, status=429, headers=wait)
+    wrong = "This code is not right, or was used already."
+    return _second_factor(request, resumed, now, wrong=wrong, status=401)
+
+
+@router.get("/set-up")
+def show_set_up(request: Request, resumed: HalfOpen, now: Now) -> Response:
+    """Show the seed of a second factor that the installation asks for."""
+    return _elsewhere(resumed, Step.ENROLLMENT) or _set_up(request, resumed, now)
+
+
+@router.post("/set-up")
+def confirm_set_up(request: Request, resumed: HalfOpen, now: Now, form: Form) -> Response:
+    """Take the app's first code, show the recovery codes, and go on."""
+    if elsewhere := _elsewhere(resumed, Step.ENROLLMENT):
+        return elsewhere
+    with database_of(request).as_system() as session:
+        seed = admission.pending_seed(session, resumed, vault_of(request))
+        account = session.get_one(UserAccount, resumed.user.id)
+        codes = second_factor.set_up(
+            session,
+            Caller(0, f"user:{account.id}", frozenset(), resumed.arrival.address),
+            vault_of(request),
+            account,
+            seed=seed,
+            code=form.get("code", ""),
+            but_session=None,
+            but_half_open=resumed.id,
+            now=now,
+        )
+        outcome = _go_on(request, session, resumed, now, factor=Factor.TOTP) if codes else None
+    if codes is None or outcome is None:
+        return _set_up(request, resumed, now, wrong=second_factor.WRONG_FIRST_CODE, status=422)
+    entered = enter(request, outcome)
+    shown = render(
+        request,
+        "sign_in_codes.html",
+        visit=None,
+        now=now,
+        codes=codes,
+        onwards=entered.headers["location"],
+    )
+    for name, value in entered.headers.items():
+        if name == "set-cookie":
+            shown.headers.append(name, value)
+    return shown
+
+
 @router.get("/new-password")
 def show_new_password(request: Request, resumed: HalfOpen, now: Now) -> Response:
     """Ask for a new password."""
@@ -80,7 +151,7 @@ def set_new_password(request: Request, resumed: HalfOpen, now: Now, form: Form) 
     """Store the new password and go on."""
     if elsewhere := _elsewhere(resumed, Step.NEW_PASSWORD):
         return elsewhere
-    database, settings, user = database_of(request), settings_of(request), resumed.user
+    settings, user = settings_of(request), resumed.user
     new = form.get("new_password", "")
     try:
         passwords.require_good(new, login=user.login, min_length=settings.password_min_length)
@@ -92,23 +163,86 @@ def set_new_password(request: Request, resumed: HalfOpen, now: Now, form: Form) 
         hashed = passwords.hash_password(new)
     except InvalidInput as error:
         return _new_password(request, resumed, now, wrong=error.fields, status=422)
-    with database.as_system() as session:
-        if not claim(session, resumed):
-            _start_again()
-        account = accounts.get_account(session, user.login)
+    with database_of(request).as_system() as session:
+        outcome = _go_on(request, session, resumed, now, new_password_hash=hashed)
+    return enter(request, outcome)
+
+
+def _go_on(
+    request: Request,
+    session: Session,
+    resumed: Resumed,
+    now: datetime,
+    *,
+    factor: Factor | None = None,
+    new_password_hash: str | None = None,
+) -> SignedIn | LeftOpen:
+    """Take the half-open sign-in, note what was answered, and ask what is left."""
+    if not claim(session, resumed):
+        _start_again()
+    account = session.get_one(UserAccount, resumed.user.id)
+    if new_password_hash is not None:
         accounts.change_password(
             session,
-            Caller(0, f"user:{user.id}", frozenset(), resumed.arrival.address),
+            Caller(0, f"user:{account.id}", frozenset(), resumed.arrival.address),
             account,
-            new_password_hash=hashed,
+            new_password_hash=new_password_hash,
             but_session=None,
             now=now,
         )
         session.refresh(account)
-        outcome = finish(session, account, resumed.proven, rules_of(settings), resumed.arrival, now=now)
+    outcome = finish(
+        session,
+        account,
+        resumed.proven.having(factor),
+        rules_of(settings_of(request)),
+        resumed.arrival,
+        now=now,
+    )
     if isinstance(outcome, Refused):
         _start_again()
-    return enter(request, outcome)
+    return outcome
+
+
+def _second_factor(
+    request: Request,
+    resumed: Resumed,
+    now: datetime,
+    *,
+    wrong: str | None = None,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    return render(
+        request,
+        "sign_in_second_factor.html",
+        visit=None,
+        now=now,
+        status=status,
+        headers=headers,
+        token=resumed.csrf_token,
+        login=resumed.user.login,
+        wrong=wrong,
+    )
+
+
+def _set_up(
+    request: Request, resumed: Resumed, now: datetime, *, wrong: str | None = None, status: int = 200
+) -> Response:
+    with database_of(request).as_system() as session:
+        seed = admission.pending_seed(session, resumed, vault_of(request))
+    return render(
+        request,
+        "sign_in_set_up.html",
+        visit=None,
+        now=now,
+        status=status,
+        token=resumed.csrf_token,
+        login=resumed.user.login,
+        picture=picture_of(request, seed, resumed.user.login),
+        seed=spaced(seed),
+        wrong=wrong,
+    )
 
 
 def _new_password(
@@ -133,8 +267,7 @@ def _new_password(
 
 
 def _elsewhere(resumed: Resumed, step: Step) -> Response | None:
-    asked = STEPS[resumed.step]
-    return None if asked == STEPS[step] else see_other(asked)
+    return None if resumed.step is step else see_other(STEPS[resumed.step])
 
 
 def _start_again() -> NoReturn:

@@ -394,20 +394,20 @@ def test_a_half_open_sign_in_is_no_session_and_is_taken_once(
 ) -> None:
     assert visit(database, clock, half_open) is None
     with database.as_system() as session:
-        held = resume(session, half_open, clock.now())
+        held = resume(session, half_open, RULES, clock.now())
         assert held is not None
         assert held.arrival == Arrival(ADDRESS, "Tester", "/findings")
         assert claim(session, held)
         assert not claim(session, held)
-        assert resume(session, half_open, clock.now()) is None
+        assert resume(session, half_open, RULES, clock.now()) is None
 
 
 def test_a_half_open_sign_in_ends_after_ten_minutes_and_with_the_account(
     database: Database, clock: FrozenClock, half_open: str
 ) -> None:
     with database.as_system() as session:
-        assert resume(session, half_open, clock.now() + HALF_OPEN_FOR) is None
+        assert resume(session, half_open, RULES, clock.now() + HALF_OPEN_FOR) is None
         accounts.disable_account(
             session, COMMAND_LINE, accounts.get_account(session, "jane"), now=clock.now()
         )
-        assert resume(session, half_open, clock.now()) is None
+        assert resume(session, half_open, RULES, clock.now()) is None
