@@ -82,7 +82,9 @@ def set_up(client: TestClient, clock: FrozenClock) -> tuple[str, list[str]]:
 def test_it_is_set_up_asked_for_and_taken_once(
     client: TestClient, database: Database, clock: FrozenClock, estate: Estate
 ) -> None:
-    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "analyst"))
+    client.cookies.set(
+        "sentrikat_session", session_of(database, clock, estate, "analyst"), domain="testserver.local"
+    )
     other = session_of(database, clock, estate, "analyst")
     seed, codes = set_up(client, clock)
     assert len(codes) == 10
@@ -109,7 +111,9 @@ def test_it_is_set_up_asked_for_and_taken_once(
 def test_a_half_open_sign_in_opens_no_page_and_skips_no_question(
     client: TestClient, database: Database, clock: FrozenClock, estate: Estate
 ) -> None:
-    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "viewer"))
+    client.cookies.set(
+        "sentrikat_session", session_of(database, clock, estate, "viewer"), domain="testserver.local"
+    )
     set_up(client, clock)
     client.cookies.clear()
     sign_in(client, "viewer")
@@ -130,7 +134,9 @@ def test_a_half_open_sign_in_opens_no_page_and_skips_no_question(
 def test_guessing_codes_is_throttled_and_the_password_does_not_clear_it(
     client: TestClient, database: Database, clock: FrozenClock, estate: Estate
 ) -> None:
-    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "manager"))
+    client.cookies.set(
+        "sentrikat_session", session_of(database, clock, estate, "manager"), domain="testserver.local"
+    )
     seed, _ = set_up(client, clock)
     client.cookies.clear()
     statuses = []
@@ -164,10 +170,12 @@ def test_where_everybody_needs_one_the_next_sign_in_sets_it_up(
 def test_what_is_sensitive_asks_again_after_a_while_and_the_cookie_changes(
     client: TestClient, database: Database, clock: FrozenClock, estate: Estate
 ) -> None:
-    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "administrator"))
+    client.cookies.set(
+        "sentrikat_session", session_of(database, clock, estate, "administrator"), domain="testserver.local"
+    )
     clock.advance(timedelta(minutes=16))
     page = client.get("/api-keys").text
-    fields = {"name": "agents", "scopes": "agent:report", "days": "30"}
+    fields = {"name": "agents", "scopes": "agent:report", "days": ""}
     answer = client.post(
         "/api-keys",
         data={"csrf_token": token_of(page), **fields},
@@ -188,7 +196,9 @@ def test_what_is_sensitive_asks_again_after_a_while_and_the_cookie_changes(
 def test_confirming_leads_nowhere_else(
     client: TestClient, database: Database, clock: FrozenClock, estate: Estate
 ) -> None:
-    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "analyst"))
+    client.cookies.set(
+        "sentrikat_session", session_of(database, clock, estate, "analyst"), domain="testserver.local"
+    )
     page = client.get("/confirm?next=https://evil.example/").text
 
     assert 'name="next" value="/"' in page
@@ -198,7 +208,9 @@ def test_confirming_leads_nowhere_else(
 def test_a_code_confirms_as_well_as_the_password(
     client: TestClient, database: Database, clock: FrozenClock, estate: Estate
 ) -> None:
-    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "auditor"))
+    client.cookies.set(
+        "sentrikat_session", session_of(database, clock, estate, "auditor"), domain="testserver.local"
+    )
     seed, _ = set_up(client, clock)
     clock.advance(timedelta(minutes=30))
     page = client.get("/profile/second-factor").text
@@ -234,7 +246,9 @@ def test_a_session_of_the_api_is_told_to_confirm_and_a_key_is_not_asked(
 def test_a_lost_factor_is_reset_over_the_api(
     client: TestClient, database: Database, clock: FrozenClock, estate: Estate
 ) -> None:
-    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "both"))
+    client.cookies.set(
+        "sentrikat_session", session_of(database, clock, estate, "both"), domain="testserver.local"
+    )
     set_up(client, clock)
     client.cookies.clear()
     headers = {"Cookie": f"sentrikat_session={session_of(database, clock, estate, 'admin')}"}

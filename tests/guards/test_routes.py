@@ -144,6 +144,26 @@ def test_every_route_names_its_permission_or_is_excused(app: FastAPI) -> None:
     assert not unguarded
 
 
+# What gives others rights, or the installation over: who does it must have proven lately who they are.
+SENSITIVE = {Permission.KEYS_MANAGE, Permission.MEMBERS_MANAGE, Permission.INSTALLATION_MANAGE}
+NOT_SENSITIVE = {
+    "/feeds/decision": "decides about data, and is undone by a rollback",
+    "/api/v1/feeds/{name}/{decision}": "decides about data, and is undone by a rollback",
+}
+
+
+def test_what_is_sensitive_asks_for_a_fresh_proof(app: FastAPI) -> None:
+    missing = {
+        entrance.path
+        for entrance in entrances(app)
+        if entrance.permission in SENSITIVE
+        and not entrance.step_up
+        and not {"GET", "HEAD"} >= set(entrance.methods)
+    }
+
+    assert missing == set(NOT_SENSITIVE)
+
+
 def test_excuses_are_of_routes_that_exist(app: FastAPI) -> None:
     assert {*PUBLIC, *ANY_ROLE} <= {entrance.path for entrance in entrances(app)}
 

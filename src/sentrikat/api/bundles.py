@@ -17,6 +17,7 @@ from sentrikat.vulnerabilities.bundle_approval import Verdict, decide_on_bundle,
 
 router = APIRouter(prefix="/bundles", tags=["Feeds"])
 Manager = Annotated[Caller, requires(Permission.INSTALLATION_MANAGE)]
+Decider = Annotated[Caller, requires(Permission.INSTALLATION_MANAGE, step_up=True)]
 
 
 class Part(Answer):
@@ -70,7 +71,7 @@ def list_all(caller: Manager, session: SystemSession) -> Response:
 
 
 @router.post("/{bundle_id}/{verdict}", status_code=202, response_model=Decided)
-def decide(request: Request, caller: Manager, bundle_id: int, verdict: Verdict) -> Response:
+def decide(request: Request, caller: Decider, bundle_id: int, verdict: Verdict) -> Response:
     """Approve or reject a waiting bundle, as a second person."""
     clock: Clock = request.app.state.clock
     under_way = decide_on_bundle(

@@ -13,9 +13,9 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from sentrikat.cli.declared import needs
-from sentrikat.domain.errors import InvalidInput
+from sentrikat.domain.errors import InvalidInput, NotFound
 from sentrikat.domain.permissions import COMMAND_LINE, Caller, Permission, Role
-from sentrikat.identity import accounts, api_keys, organizations, passwords, queries
+from sentrikat.identity import accounts, api_keys, organizations, passwords, queries, second_factor
 from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database.reach import open_database
 from sentrikat.infra.settings import load
@@ -125,6 +125,41 @@ def enable(login: str) -> None:
         user = accounts.get_account(session, login)
         accounts.enable_account(session, COMMAND_LINE, user, now=now)
     print(f"The account {user.login} may sign in again.")
+
+
+@app.command("reset-second-factor")
+@needs(Permission.INSTALLATION_MANAGE)
+def reset_second_factor(login: str) -> None:
+    """Take away the second factor that somebody lost; every browser of the account is signed out."""
+    with _session() as (session, now):
+        user = accounts.get_account(session, login)
+        had = second_factor.reset(session, COMMAND_LINE, user, now=now)
+    if not had:
+        raise NotFound(f"The account {user.login} has no second factor.", hint="Nothing was changed.")
+    print(f"The second factor of {user.login} was removed; every browser of it was signed out.")
+
+
+@app.command("set-email")
+@needs(Permission.INSTALLATION_MANAGE)
+def set_email(login: str, email: Annotated[str, typer.Argument(help="Empty: none.")]) -> None:
+    """Say where mails to an account go: links to choose a new password, and what administrators are told."""
+    with _session() as (session, now):
+        user = accounts.get_account(session, login)
+        accounts.set_email(session, COMMAND_LINE, user, email, now=now)
+        place = user.email
+    print(f"Mails to {user.login} go to {place}." if place else f"{user.login} gets no mails.")
+
+
+@app.command("break-glass")
+@needs(Permission.INSTALLATION_MANAGE)
+def break_glass(
+    login: str, off: Annotated[bool, typer.Option("--off", help="Make it an account like others.")] = False
+) -> None:
+    """Make a local account one for emergencies: it may always sign in here, and administrators are told."""
+    with _session() as (session, now):
+        user = accounts.get_account(session, login)
+        accounts.set_break_glass(session, COMMAND_LINE, user, not off, now=now)
+    print(f"{user.login} is {'an account like others' if off else 'an emergency account'} now.")
 
 
 @organizations_app.command("list")

@@ -15,6 +15,7 @@ from sentrikat.domain.permissions import Caller, Permission, Role
 from sentrikat.identity import members, passwords, web_sessions
 from sentrikat.identity.models import UserAccount
 from sentrikat.infra.database.locks import advisory_lock
+from sentrikat.infra.mail import is_address
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
 FIRST_LOGIN = "admin"
@@ -203,6 +204,42 @@ def end_sessions(session: Session, caller: Caller, user: UserAccount, *, now: da
     caller.require(Permission.INSTALLATION_MANAGE)
     web_sessions.end_all(session, user.id)
     _record(session, caller, "account.sessions_ended", user, now)
+
+
+def set_break_glass(
+    session: Session, caller: Caller, user: UserAccount, wanted: bool, *, now: datetime
+) -> None:
+    """Make a local account one for emergencies, or no longer."""
+    caller.require(Permission.INSTALLATION_MANAGE)
+    if wanted and user.password_hash is None:
+        raise Conflict(
+            f"The account “{user.login}” was not made an emergency account: it has no local password.",
+            hint="Take an account made here; directories and providers are what may be missing. "
+            "Nothing was changed.",
+        )
+    if user.break_glass != wanted:
+        user.break_glass = wanted
+        session.flush()
+        _record(session, caller, "account.break_glass", user, now, break_glass=wanted)
+
+
+def set_email(session: Session, caller: Caller, user: UserAccount, email: str, *, now: datetime) -> None:
+    """Say where mails to an account go; empty for nowhere.
+
+    Not for its owner: whoever holds a stolen session could have a new password mailed to themselves.
+    """
+    caller.require(Permission.INSTALLATION_MANAGE)
+    email = email.strip().casefold()
+    if email and not is_address(email):
+        raise InvalidInput(
+            f"The mail address of “{user.login}” was not changed: “{email[:100]}” is none.",
+            hint="Such as jane@example.org. Nothing was changed.",
+            fields={"email": "This is no mail address."},
+        )
+    if user.email != (email or None):
+        user.email = email or None
+        session.flush()
+        _record(session, caller, "account.email_changed", user, now)
 
 
 def access_account(session: Session, caller: Caller, user_id: int, permission: Permission) -> UserAccount:

@@ -17,6 +17,7 @@ from sentrikat.web.sign_in import see_other
 
 router = APIRouter(prefix="/bundles")
 Manager = Annotated[Visit, requires(Permission.INSTALLATION_MANAGE)]
+Decider = Annotated[Visit, requires(Permission.INSTALLATION_MANAGE, step_up=True)]
 
 
 @router.get("")
@@ -34,7 +35,7 @@ def show(request: Request, visit: Manager, session: SystemSession, now: Now, ask
 
 
 @router.post("/decision")
-def decide(request: Request, visit: Manager, form: Form) -> Response:
+def decide(request: Request, visit: Decider, form: Form) -> Response:
     """Approve or reject a waiting bundle."""
     number = form.get("bundle", "")
     if form.get("decision") not in set(Verdict) or not number.isdecimal() or len(number) > 15:

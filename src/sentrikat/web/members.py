@@ -27,7 +27,7 @@ from sentrikat.web.sign_in import see_other
 
 router = APIRouter(prefix="/members")
 Reader = Annotated[Visit, requires(Permission.MEMBERS_READ)]
-Manager = Annotated[Visit, requires(Permission.MEMBERS_MANAGE)]
+Manager = Annotated[Visit, requires(Permission.MEMBERS_MANAGE, step_up=True)]
 
 
 @router.get("")

@@ -20,7 +20,7 @@ from sentrikat.web.sign_in import see_other
 
 router = APIRouter(prefix="/organizations")
 Reader = Annotated[Visit, requires(Permission.INSTALLATION_READ)]
-Manager = Annotated[Visit, requires(Permission.INSTALLATION_MANAGE)]
+Manager = Annotated[Visit, requires(Permission.INSTALLATION_MANAGE, step_up=True)]
 
 
 @router.get("")
