@@ -18,7 +18,8 @@ A line of `says` is `SOURCE FLAW ECOSYSTEM/NAME SPAN [; option ...]`. A span is 
 (affected, and why there is no repair), `not-affected`. Options: `on PART:VENDOR:PRODUCT[,...]` (it needs one of these
 platforms), `not-on ...`, `target ATTRIBUTE=VALUE`, `module NAME:STREAM`, `update VALUE`. Lines of msrc write spaces of a
 title as underscores, and name with `kb NUMBER` the update that repairs, with `after NUMBER` what that supersedes, with
-`month YYYY-Mon` the document it stands in; `<BUILD` is its fixed build.
+`month YYYY-Mon` the document it stands in; `<BUILD` is its fixed build. `msrc FLAW office/CHANNEL <BUILD; day DAY` stands on
+Microsoft's page of the builds of Office by Click to Run.
 
 Flaws of real numbers have the bounds that NVD gives them; those of the year 2099 are made for their case.
 
@@ -213,7 +214,7 @@ def read_line(line: str) -> Line:
     if found and len(found) != len(span):
         raise ValueError(f"{line!r} mixes bounds and words")
     pairs = tuple((key, value.strip()) for key, _, value in (one.partition(" ") for one in options))
-    if ecosystem in {"cve5", "msrc"}:  # names of free words; a line has no room for their spaces
+    if ecosystem in {"cve5", "msrc", "office"}:  # names of free words; a line has no room for their spaces
         name = name.replace("_", " ")
     return Line(source, flaw, ecosystem, name, found, None if found else span[0], pairs)
 
@@ -338,8 +339,22 @@ def msrc_months(lines: Iterable[Line]) -> dict[str, bytes]:
     """Write Microsoft's documents of these lines, by month."""
     months: defaultdict[str, list[Line]] = defaultdict(list)
     for line in lines:
-        months[line.option("month") or "2099-Jan"].append(line)
+        if line.ecosystem == "msrc":
+            months[line.option("month") or "2099-Jan"].append(line)
     return {name: _msrc_month(name, said) for name, said in months.items()}
+
+
+def office_page(lines: Iterable[Line]) -> bytes:
+    """Write Microsoft's page of Office's security releases of these lines."""
+    days: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        if line.ecosystem == "office":
+            days[line.option("day") or ""].append(line)
+    parts = ["# Release notes for Microsoft Office security updates"]
+    for day, said in days.items():
+        builds = [f"{one.name}: Version 2003 (Build {one.bound('<')})" for one in said]
+        parts += [f"## {day}", *dict.fromkeys(builds), *sorted({f"- {one.flaw}" for one in said})]
+    return "\n".join(parts).encode()
 
 
 def _msrc_month(name: str, lines: Sequence[Line]) -> bytes:

@@ -39,6 +39,7 @@ from tests.golden.corpus import (
     debian_document,
     msrc_months,
     nvd_document,
+    office_page,
     osv_archives,
     read_cases,
 )
@@ -90,7 +91,10 @@ def world(database_server: SharedServer) -> Iterator[Database]:
         "nvd": {nvd.MODIFIED: nvd_document(by_source["nvd"])},
         "osv": {osv.archive_url(one): content for one, content in osv_archives(by_source["osv"]).items()},
         "debian": {debian.URL: debian_document(by_source["debian"])},
-        "msrc": {msrc.MONTHS + name: held for name, held in msrc_months(by_source["msrc"]).items()},
+        "msrc": {
+            **{msrc.MONTHS + name: held for name, held in msrc_months(by_source["msrc"]).items()},
+            msrc.CSAF + "a-page-imported-by-hand": office_page(by_source["msrc"]),
+        },
     }
     for source, held in documents.items():
         transport = DictTransport(held, live=False)
