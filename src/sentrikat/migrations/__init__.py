@@ -19,6 +19,7 @@ from sentrikat.infra.database.base import Base
 def all_metadata() -> MetaData:
     """Import the tables of every room and return their metadata."""
     package = Path(__file__).parent.parent
-    for models in sorted(package.glob("*/models.py")):
-        importlib.import_module(f"sentrikat.{models.parent.name}.models")
+    for models in sorted(package.rglob("models.py")):
+        place = models.relative_to(package.parent).with_suffix("")
+        importlib.import_module(".".join(place.parts))
     return Base.metadata

@@ -38,12 +38,13 @@ class Cookies:
     session: str
     visitor: str
     half_open: str  # a sign-in of which something is still asked
+    saml: str  # a browser that is at an identity provider
 
     @classmethod
     def named(cls, *, secure: bool) -> Cookies:
         """Give the names for https or plain http."""
         prefix = "__Host-" if secure else ""
-        return cls(f"{prefix}sentrikat_session", f"{prefix}sentrikat_visitor", f"{prefix}sentrikat_sign_in")
+        return cls(*(f"{prefix}sentrikat_{name}" for name in ("session", "visitor", "sign_in", "saml")))
 
 
 def database_of(request: Request) -> Database:

@@ -41,6 +41,11 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
+                # The page that carries a message to an identity provider may send its form there.
+                if target := scope.get("state", {}).get("form_target"):
+                    headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace(
+                        "form-action 'self'", f"form-action {target}"
+                    )
                 if self._https or scope["scheme"] == "https":
                     headers["Strict-Transport-Security"] = STRICT_TRANSPORT
                 # What a person sees is theirs; nothing between us may keep it.

@@ -18,6 +18,7 @@ from sentrikat.web import (
     overview,
     possible,
     profile,
+    saml,
     second_factor,
     sign_in,
     sign_in_steps,
@@ -30,6 +31,7 @@ router = APIRouter()
 for part in (
     static,
     sign_in,
+    saml,
     sign_in_steps,
     overview,
     findings,

@@ -28,6 +28,7 @@ from sentrikat.web.context import (
     signed_in,
 )
 from sentrikat.web.rendering import render
+from sentrikat.web.single_sign_on import farewell, ways_in
 
 router = APIRouter()
 
@@ -102,9 +103,10 @@ def sign_out(
     """End the session."""
     cookies = cookies_of(request)
     with database_of(request).as_system() as session:
+        parting = farewell(request, session, visit, now)
         web_sessions.end(session, request.cookies[cookies.session])
         record(session, visit.caller, "sign_out", visit.caller.actor, now=now)
-    answer = see_other("/sign-in")
+    answer = parting or see_other("/sign-in")
     answer.delete_cookie(cookies.session, path="/", secure=settings_of(request).secure_cookies, httponly=True)
     return answer
 
@@ -128,7 +130,10 @@ def see_other(path: str) -> Response:
 
 def own_path(path: str) -> str:
     """Give `path` if it is a path of ours, else the overview: a link must not lead elsewhere after sign-in."""
-    parts = urlsplit(path)
+    try:
+        parts = urlsplit(path)
+    except ValueError:  # //[ begins an address of IPv6 that does not end
+        return "/"
     unfit = parts.scheme or parts.netloc or not path.startswith("/") or path.startswith(("//", "/\\"))
     if unfit or any(character < " " or character == "\\" for character in path):
         return "/"
@@ -173,6 +178,7 @@ def _form(
         next=next_path,
         login=login,
         sentence=sentence,
+        ways_in=ways_in(request),
     )
     answer.set_cookie(
         cookies.visitor,

@@ -49,7 +49,7 @@ class Reason(StrEnum):
     NO_NAME = "no_name"
     TRANSIENT_NAME = "transient_name"
     SECOND_OPINION = "second_opinion"
-    NOT_ADMITTED = "not_admitted"
+    OTHER_PERSON = "other_person"
     BUSY = "too_many_requests"
 
 

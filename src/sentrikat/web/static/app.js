@@ -6,6 +6,10 @@ const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
 const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
 
+// --- forms that carry a message to an identity provider go by themselves; without this they have a button --
+
+for (const form of $$("form[data-send]")) form.submit();
+
 // --- keyboard -------------------------------------------------------------------------------------------
 
 let waitingForPlace = 0;
