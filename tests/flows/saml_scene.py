@@ -82,9 +82,9 @@ class Scene:
     provider: int
     abroad: httpx2.Client
 
-    def start(self, provider: int | None = None, **query: str) -> str:
+    def start(self, **query: str) -> str:
         """Begin at the sign-in page; give the address at the provider."""
-        answer = self.client.get(f"/saml/{provider or self.provider}/start", params=query)
+        answer = self.client.get(f"/saml/{self.provider}/start", params=query)
         assert answer.status_code == 303, answer.text
         return answer.headers["location"]
 

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
+from pydantic import SecretStr
 from sqlalchemy import delete, select, update
 
 from sentrikat.app import create_app
@@ -59,7 +60,7 @@ def clock() -> FrozenClock:
 @pytest.fixture
 def client(database: Database, clock: FrozenClock) -> Iterator[TestClient]:
     """The application under its public address; nobody is signed in."""
-    made = Settings(public_url=PUBLIC, encryption_keys=ENCRYPTION_KEY)
+    made = Settings(public_url=PUBLIC, encryption_keys=SecretStr(ENCRYPTION_KEY))
     with TestClient(
         create_app(made, database.url, clock=clock), base_url=PUBLIC, follow_redirects=False
     ) as started:
@@ -102,7 +103,7 @@ def _introduce(client: TestClient, peer: SimpleSamlPhp, providers: tuple[int, in
 @pytest.fixture(scope="module")
 def trusted(database: Database, peer: SimpleSamlPhp, providers: tuple[int, int, int]) -> None:
     """The peer knows us under each of our names."""
-    made = Settings(public_url=PUBLIC, encryption_keys=ENCRYPTION_KEY)
+    made = Settings(public_url=PUBLIC, encryption_keys=SecretStr(ENCRYPTION_KEY))
     with TestClient(create_app(made, database.url), base_url=PUBLIC) as started:
         _introduce(started, peer, providers)
 
@@ -238,7 +239,7 @@ def test_proving_again_who_one_is_asks_for_the_password_although_the_provider_kn
 
 
 def test_a_change_of_our_keys_cuts_nobody_off(scene: Scene, providers: tuple[int, int, int]) -> None:
-    vault = open_vault(Settings(encryption_keys=ENCRYPTION_KEY))
+    vault = open_vault(Settings(encryption_keys=SecretStr(ENCRYPTION_KEY)))
     before = scene.client.get(f"/saml/{scene.provider}/metadata").content
     with scene.database.as_system() as session:
         saml_keys.prepare(session, vault, COMMAND_LINE, now=scene.clock.now())

@@ -45,6 +45,9 @@ NOT_LOGGED = {
     "POST /api/v1/agent/reports": "a machine's data, kept whole in its receipt with time and key",
     "POST /profile/second-factor/begin": "shows a seed to one browser; nothing counts until it is confirmed",
     "POST /organization": "which organization a browser looks at; nothing of anybody's changes",
+    "POST /saml/{provider_id}/acs": "keeps an answer for the sign-in that fetches it, which is logged; "
+    "needs a provider's signature (tests/flows/test_saml.py)",
+    "POST /saml/{provider_id}/logout": "logged for each session; needs a provider's signature",
 }
 # Kept though an action failed: what counts attempts and notes the last use of a key or session.
 KEPT_ANYWAY = {"sign_in_attempt", "web_session", "api_key"}
