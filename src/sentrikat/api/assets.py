@@ -225,6 +225,8 @@ def missing(
 ) -> Response:
     """List the fewest updates of its maker that bring an asset's system up to date, the ones that repair most first.
 
+    Behind them come those of the same maker's programs on it: SQL Server, Exchange, .NET, Office installed by MSI.
+
     Worked out from what the asset reports and what the sources say now; of other systems than Windows none is known.
     """
     access_asset(session, caller, asset_id, Permission.INVENTORY_READ)
