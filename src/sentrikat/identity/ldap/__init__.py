@@ -1,0 +1,1 @@
+"""LDAP directories: OpenLDAP, Active Directory and their like, asked over TLS only."""
