@@ -19,6 +19,7 @@ import pytest
 
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
+from tests.peers.fixtures import active_directory, authority, openldap  # noqa: F401 - fixtures
 from tests.postgres import DatabaseCleaner, SharedServer
 
 REPOSITORY = Path(__file__).parent.parent

@@ -36,6 +36,7 @@ from sentrikat.domain.errors import (
 )
 from sentrikat.identity.access import NotAuthenticated
 from sentrikat.identity.budgets import TooManyRequests
+from sentrikat.identity.directories import password_sources
 from sentrikat.identity.web_sessions import SignedInSession
 from sentrikat.infra.clock import Clock, SystemClock
 from sentrikat.infra.database import Database
@@ -95,12 +96,12 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
     app.state.settings = settings
     app.state.database = database
     app.state.clock = clock if clock is not None else SystemClock()
-    # Asked at every sign-in: which directories there are may change while the server runs.
-    app.state.password_sources = tuple
     # Where a session that a SAML provider vouched for proves again whose it is, if anywhere.
     app.state.confirm_elsewhere = _nowhere
     # Opened at the first secret, and then kept: an installation without any makes no key.
     app.state.vault = cache(partial(open_vault, settings))
+    # Asked at every sign-in: which directories there are may change while the server runs.
+    app.state.password_sources = password_sources(database, settings, app.state.clock)
     app.state.session_cookie = Cookies.named(secure=settings.secure_cookies).session
     # What the supervisor asks; load balancers should rather ask for /api/v1/health/ready.
     app.add_api_route("/healthz", health.ready, include_in_schema=False)

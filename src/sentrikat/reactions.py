@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from sentrikat.audit.jobs import sign_audit_log
 from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Component
 from sentrikat.domain.matching.titles import letters_of
-from sentrikat.domain.permissions import Caller, Permission
+from sentrikat.domain.permissions import SYSTEM, Caller, Permission
 from sentrikat.feeds.registry import FEEDS, feed
 from sentrikat.findings.change import newly_marked, pairs_moved, remember_pairs
 from sentrikat.findings.match import (
@@ -46,6 +46,8 @@ from sentrikat.findings.prioritize import (
 from sentrikat.findings.reconcile import Reconciled, reconcile_asset, reconcile_matches
 from sentrikat.findings.reopen import reopen_findings
 from sentrikat.identity import budgets
+from sentrikat.identity.directories import stored_directories
+from sentrikat.identity.directory_sync import synchronize
 from sentrikat.identity.jobs import mail_notice
 from sentrikat.identity.notices import MAIL_JOB
 from sentrikat.infra.clock import Clock, SystemClock
@@ -317,6 +319,15 @@ def run_mail_notice(database: Database, *, notice_id: int) -> None:
     mail_notice(database, load(), SystemClock(), notice_id=notice_id)
 
 
+def run_directory_sync(database: Database, *, provider_id: int | None = None) -> None:
+    """Bring the accounts of one directory, or of all, to what it says; how it went stands with the provider."""
+    clock = SystemClock()
+    for directory in stored_directories(database, load(), clock):
+        wanted = directory.provider_id == provider_id if provider_id is not None else directory.settings.sync
+        if wanted:
+            synchronize(database, directory, clock, caller=SYSTEM)
+
+
 JOBS: list[Job] = [
     Job("forget_expired", run_forget),
     Job("ingest_report", run_ingest, queue="ingest"),
@@ -326,6 +337,8 @@ JOBS: list[Job] = [
     Job("approve_feed", run_approval, queue="feeds", max_attempts=2),
     Job("price_organization", run_price_organization, queue="ingest"),
     Job("roll_back_feed", run_rollback, queue="feeds", max_attempts=2),
+    # The next hour asks again.
+    Job("sync_directories", run_directory_sync, max_attempts=2),
     Job("sign_audit_log", run_sign_audit_log),
     Job("import_bundle", run_bundle, queue="feeds", max_attempts=2),
 ]
@@ -341,6 +354,7 @@ _CRON_OTHERS = ("41 */6 * * *", "47 */6 * * *", "53 */6 * * *", "59 */6 * * *")
 
 SCHEDULE: list[Periodic] = [
     Periodic("forget_expired", "33 * * * *", queueing_lock="forget_expired"),
+    Periodic("sync_directories", "11 * * * *", queueing_lock="sync_directories"),
     *(
         Periodic(
             "refresh_feed",

@@ -29,7 +29,14 @@ PAGES = [
     "/members",
 ]
 # What an installation administrator sees beside them.
-INSTALLATION_PAGES = ["/users", "/users/1", "/organizations", "/organizations/1"]
+INSTALLATION_PAGES = [
+    "/users",
+    "/users/1",
+    "/organizations",
+    "/organizations/1",
+    "/identity-providers",
+    "/identity-providers/new",
+]
 
 
 def sign_in(page: Page, server: str, login: str = "administrator") -> None:

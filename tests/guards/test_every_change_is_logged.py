@@ -59,6 +59,13 @@ SOFTWARE = [
 KEY = Fernet.generate_key().decode()
 VAULT = Vault([KEY])
 SETTINGS = Settings(encryption_keys=SecretStr(KEY), second_factor="administrators")
+# A directory that nobody is at, asked without a service account.
+DIRECTORY = {
+    "hosts": ["127.0.0.1:1"],
+    "base_dn": "dc=example,dc=test",
+    "bind_template": "{login}@example.test",
+}
+DIRECTORY_FORM = {**DIRECTORY, "hosts": "127.0.0.1:1"}
 LONG_SINCE = "correct horse battery of a staple"
 
 
@@ -103,6 +110,12 @@ class World:
             now=NOON,
         )
         return user_id
+
+    def directory(self, name: str | None = None) -> dict[str, Any]:
+        """Make a directory, and give where it is in an address."""
+        body = {"kind": "ldap", "name": name or f"Directory {next(self.numbers)}", "settings": DIRECTORY}
+        made = self.send(Call(body), f"{API_PREFIX}/identity-providers", "POST")
+        return {"provider_id": made.json()["id"]}
 
     def held_report(self) -> int:
         """Give a report that waits for somebody's confirmation."""
@@ -330,6 +343,28 @@ CHANGES: dict[str, Callable[[World], Call]] = {
         {}, {"bundle_id": w.waiting_bundle(), "verdict": "reject"}
     ),
     "POST /bundles/decision": lambda w: Call({"bundle": str(w.waiting_bundle()), "decision": "reject"}),
+    "POST /api/v1/identity-providers": lambda w: Call(
+        {"kind": "ldap", "name": f"Directory {next(w.numbers)}", "settings": DIRECTORY}
+    ),
+    "PATCH /api/v1/identity-providers/{provider_id}": lambda w: Call({"provisioning": False}, w.directory()),
+    "DELETE /api/v1/identity-providers/{provider_id}": lambda w: Call(address=w.directory()),
+    "PUT /api/v1/identity-providers/{provider_id}/rules": lambda w: Call(
+        {"rules": [{"group": "admins", "installation_admin": True}]}, w.directory()
+    ),
+    "POST /api/v1/identity-providers/{provider_id}/test": lambda w: Call({}, w.directory()),
+    "POST /api/v1/identity-providers/{provider_id}/sync": lambda w: Call({}, w.directory()),
+    "POST /identity-providers": lambda w: Call({**DIRECTORY_FORM, "name": f"Directory {next(w.numbers)}"}),
+    "POST /identity-providers/{provider_id}": lambda w: Call(
+        {**DIRECTORY_FORM, "name": f"Directory {next(w.numbers)}"}, w.directory()
+    ),
+    "POST /identity-providers/{provider_id}/test": lambda w: Call({}, w.directory()),
+    "POST /identity-providers/{provider_id}/sync": lambda w: Call({}, w.directory()),
+    "POST /identity-providers/{provider_id}/rules": lambda w: Call(
+        {"action": "add", "group": "staff", "organization": "acme", "role": "viewer"}, w.directory()
+    ),
+    "POST /identity-providers/{provider_id}/delete": lambda w: Call(
+        {"name": "To be removed"}, w.directory("To be removed")
+    ),
     "POST /members": lambda w: Call({"login": w.login_of(w.fresh_user()), "role": "viewer"}),
     "POST /members/{user_id}/role": lambda w: Call({"role": "analyst"}, {"user_id": w.member()}),
     "POST /members/{user_id}/remove": lambda w: Call({}, {"user_id": w.member()}),

@@ -112,6 +112,7 @@ def calls(app: FastAPI, estate: Estate) -> list[tuple[str, str, str, Permission 
         "verdict": "approve",
         "bundle_id": 1,
         "organization_id": estate.acme,
+        "provider_id": 1,
     }
     found = []
     for entrance in entrances(app):

@@ -40,8 +40,9 @@ for login, given, last in [
     ("sentrikat", "Service", "Account"), ("jane", "Jane", "Doe"), ("boss", "Bob", "Boss"),
     ("disabled", "Dora", "Disabled"), ("expired", "Eve", "Expired"), ("stale", "Stan", "Stale"),
     ("locked", "Lea", "Locked"), ("nogroup", "Nora", "Nogroup"), ("leaver", "Leo", "Leaver"),
+    ("victim", "Vic", "Victim"), ("mallory", "Mal", "Lory"),
 ]:
-    db.newuser(login, password, givenname=given, surname=last, mailaddress=login + "@example.test")
+    db.newuser(login, password if login != "mallory" else password + "x", givenname=given, surname=last, mailaddress=login + "@example.test")
 for group in ("developers", "staff", "ring", "admins", "everyone"):
     db.newgroup(group)
 def dn(name):
@@ -59,6 +60,8 @@ def change(name, **values):
     for key, value in values.items():
         message[key] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, key)
     db.modify(message)
+change("victim", userPrincipalName="somebody@example.test")
+change("mallory", userPrincipalName="victim@other.test")
 change("disabled", userAccountControl="514")
 change("expired", accountExpires="116444736000000001")
 change("stale", pwdLastSet="0")
@@ -93,9 +96,9 @@ class ActiveDirectory:
         """Change the directory as the machine itself."""
         _samba_python(_CHANGE, str(self.folder), ldif)
 
-    def person_dn(self, name: str) -> str:
+    def person_dn(self, login: str) -> str:
         """Give the place of a person made by these tests."""
-        return f"CN={name},CN=Users,{BASE}"
+        return f"CN={login},CN=Users,{BASE}"
 
 
 def _samba_python(script: str, *arguments: str) -> str:

@@ -19,6 +19,7 @@ from sentrikat.api import (
     findings,
     health,
     identification,
+    identity_providers,
     keys,
     me,
     members,
@@ -59,6 +60,7 @@ for part in (
     audit,
     users,
     organizations,
+    identity_providers,
 ):
     router.include_router(part.router)
 

@@ -16,7 +16,19 @@ from sentrikat.domain.errors import SentriKatError
 
 # Every command, in the order the help shows them. The module of that name registers itself with
 # `add_to(app)`; a new one is added here and documented in docs/admin/commands.md.
-COMMANDS = ("up", "serve", "worker", "migrate", "feeds", "scan", "explain", "users", "audit", "doctor")
+COMMANDS = (
+    "up",
+    "serve",
+    "worker",
+    "migrate",
+    "feeds",
+    "scan",
+    "explain",
+    "users",
+    "identity",
+    "audit",
+    "doctor",
+)
 
 
 def application(commands: Sequence[str] = COMMANDS) -> typer.Typer:

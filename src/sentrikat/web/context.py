@@ -69,7 +69,8 @@ def vault_of(request: Request) -> Vault:
 
 def password_sources_of(request: Request) -> Sequence[PasswordSource]:
     """Give the directories that are asked for a password, in their order."""
-    return cast("Callable[[], Sequence[PasswordSource]]", request.app.state.password_sources)()
+    sources = cast("Callable[[str | None], Sequence[PasswordSource]]", request.app.state.password_sources)
+    return sources(address_of(request))
 
 
 def cookies_of(request: Request) -> Cookies:

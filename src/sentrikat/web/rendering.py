@@ -48,6 +48,7 @@ NAVIGATION: tuple[NavigationItem, ...] = (
     NavigationItem("Audit log", "/audit", "l", Permission.AUDIT_READ),
     NavigationItem("Users", "/users", "u", Permission.INSTALLATION_READ),
     NavigationItem("Organizations", "/organizations", "n", Permission.INSTALLATION_READ),
+    NavigationItem("Identity providers", "/identity-providers", "i", Permission.INSTALLATION_READ),
 )
 
 

@@ -34,10 +34,10 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="typeMap is deprecated", category=DeprecationWarning)
     import ldap3
     from ldap3.core.exceptions import LDAPException
-    from ldap3.utils.conv import escape_filter_chars
-    from ldap3.utils.dn import escape_rdn
 
 _PAGED = "1.2.840.113556.1.4.319"
+_IN_FILTERS = frozenset("()*\\\x7f")
+_IN_NAMES = frozenset('\\,+"<>;=# ')  # a space or # matters at the ends only, and may be written so anywhere
 _SIZE_OR_TIME_LIMIT = frozenset({3, 4, 11})
 
 
@@ -107,18 +107,15 @@ class CertificateFacts:
 
 
 def escaped(value: str | bytes) -> str:
-    """Write a value so that inside a filter it means nothing but itself."""
+    """Write a value so that inside a filter it means nothing but itself (RFC 4515); bytes are all written out."""
     if isinstance(value, bytes):
         return "".join(f"\\{byte:02x}" for byte in value)
-    # The library leaves everything beyond ( ) * \ and NUL; other control characters serve nobody.
-    text: str = escape_filter_chars(value)
-    return "".join(f"\\{ord(c):02x}" if ord(c) < 0x20 else c for c in text)
+    return "".join(f"\\{ord(c):02x}" if c in _IN_FILTERS or c < " " else c for c in value)
 
 
 def escaped_in_dn(value: str) -> str:
-    """Write a value so that inside a DN it means nothing but itself."""
-    text: str = escape_rdn(value.replace("\x00", ""))
-    return text.replace("\r", "\\0D").replace("\n", "\\0A")
+    """Write a value so that inside a DN it means nothing but itself (RFC 4514)."""
+    return "".join(f"\\{ord(c):02X}" if c in _IN_NAMES or c < " " else c for c in value)
 
 
 class _CheckedTls(ldap3.Tls):  # type: ignore[misc]  # the library has no types

@@ -185,7 +185,7 @@ def _groups_by_walking(
     base = settings.group_base_dn or settings.base_dn
     names: set[str] = {dn for dn in person.member_of if _below(dn, base)}
     seen = {person.dn.casefold()}
-    asked = [person.dn, *person.member_of]
+    asked = [person.dn, *(person.member_of if settings.nested_groups else ())]
     by_login = f"(memberUid={escaped(login)})"
     for _level in range(_DEEPEST):
         fresh: list[Entry] = []

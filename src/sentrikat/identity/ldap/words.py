@@ -71,5 +71,5 @@ def tls_words(error: Exception, host: str) -> str:
     if isinstance(error, TimeoutError):
         return "it did not answer the TLS handshake in time"
     if isinstance(error, ssl.SSLError):
-        return f"it does not speak TLS on this port ({error.reason or 'no TLS answer'})"
+        return f"it does not speak TLS on this port ({getattr(error, 'reason', None) or 'no TLS answer'})"
     return f"the connection ended during the TLS handshake ({error})"
