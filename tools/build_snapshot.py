@@ -30,6 +30,7 @@ import httpx2
 import ijson
 import orjson
 
+from sentrikat.domain.cpe.name import ANY, NA
 from sentrikat.domain.cpe.name import parse as parse_name
 from sentrikat.domain.errors import InvalidName
 from sentrikat.feeds import (
@@ -473,7 +474,7 @@ def cut_cpe(workshop: Workshop, document: Document) -> Chosen:
             except InvalidName:
                 continue  # would be set aside at every first start
             key = (name.part, name.vendor, name.product, name.target_sw, str(record.get("deprecated")))
-            if name.part == "h" or key in met:
+            if name.part == "h" or key in met or not {name.vendor, name.product}.isdisjoint({ANY, NA}):
                 continue
             met.add(key)
             wanted = {

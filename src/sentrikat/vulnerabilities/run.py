@@ -29,6 +29,7 @@ from sentrikat.feeds.adapter import (
     Transport,
     noticing,
 )
+from sentrikat.feeds.held import none_older
 from sentrikat.infra.clock import Clock
 from sentrikat.infra.database.locks import KNOWLEDGE, advisory_lock
 from sentrikat.infra.database.sessions import Database
@@ -158,6 +159,8 @@ class _Run:
                 raise _rolled_back(name, stored.rolled_back_at)
             state = FeedState.from_json(stored.state)
             documents = self.feed.fetch(self.transport, state, self.options)
+            if self.accepted_by is None:
+                documents = none_older(documents, state)
             decided = None if self.accepted_by else _waiting(session, name)
             if decided is not None:
                 # Nothing is read twice to come to the same end.

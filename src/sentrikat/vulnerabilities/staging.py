@@ -203,10 +203,11 @@ class Staging:
         document = orjson.dumps(advisory)
         digest = hashlib.blake2b(document, digest_size=16).digest()
         self._rows["seen"].append((advisory.id,))
-        if self.held.get(advisory.id) == digest:
-            return
         if advisory.id in self._staged:
+            # Also where this form is the held one: a document of an archive, taken back by the list that follows it.
             self._take_newer(advisory)
+            return
+        if self.held.get(advisory.id) == digest:
             return
         self._staged[advisory.id] = advisory.modified
         withdrawn = advisory.withdrawn is not None

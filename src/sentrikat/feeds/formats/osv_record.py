@@ -72,6 +72,9 @@ def advisory(record: Mapping[str, Any], source: str) -> Advisory:
     """Give the Advisory of one OSV record; ValueError or KeyError where it breaks the schema."""
     familiar(record, _FIELDS, "record")
     identifier = fields.text(record, "id")
+    if "affected" not in record and not record.get("withdrawn"):
+        # Optional by the schema, and there in every real record: a renamed one would quietly take every statement back.
+        raise KeyError("affected")
     aliases = fields.texts(record, "aliases")
     scores = tuple(_scores(record, identifier))
     statements = fields.unique(_statements(record, identifier, _unscored_severity(record, bool(scores))))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 PATH = Path(__file__).with_name("feeds.bundle")
-FEEDS = frozenset({"kev", "nvd", "vulnrichment", "overrides", "debian", "osv"})  # that it holds documents of
+FEEDS = frozenset(  # that it holds documents of
+    {"kev", "nvd", "vulnrichment", "overrides", "debian", "osv", "redhat_data", "nvd_cpe", "endoflife"}
+)
 # No key signs it: it is trusted by being in the product, and this is what the product was built with.
-SHA256 = "ea3e641aae358699cdae0c3cfd42d7a4f91ca9986eccf1cc0c55e6817f6472d9"
+SHA256 = "6aa600afd7370006dad8afc563ad82b5e74103eb5ec5a4c198aa4c4959b4bfc9"
