@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from sentrikat.domain.matching.ended_releases import later_name
+
 _CPE = re.compile(rb'"cpe:2\.3:[aoh]:[^:"]+:([^:"]+):')
 _NAMED = re.compile(rb'"(?:product|packageName)":"([^"]{1,200})"')
 _WORD = re.compile(r"[a-z0-9]+")
@@ -66,8 +68,10 @@ class Selection:
             system = report["os"]
             if system["family"] in {"windows", "macos"}:
                 words.update(words_of(system.get("name") or ""))
+            release = f"{system.get('name')}:{system.get('version')}"
             for item in report["software"]:
-                packages.update(name for name in (item["name"], item.get("source_name")) if name)
+                names = {name for name in (item["name"], item.get("source_name")) if name}
+                packages |= names | {later_name(release, name) for name in names}
                 # The packages of whole hosts are the distribution's; single ones may be somebody else's.
                 if item["type"] in _ECOSYSTEMS:
                     continue

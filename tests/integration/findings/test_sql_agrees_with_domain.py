@@ -86,6 +86,7 @@ COMPONENTS = (
     Component("pypi", "", "anvil", "not a version"),
     Component("deb", "debian:12", "anvil", "1.5"),
     Component("deb", "debian:11", "anvil", "1.5"),
+    Component("deb", "debian:10", "anvil", "1.0"),  # ended: judged by what is said of 11 and 12
     Component("rpm", "rocky:9", "anvil", "1.5", "anvil-source", "2.0", module="anvil:8:20260101:x86_64"),
     Component("rpm", "rocky:9", "anvil", "2.0", "anvil-source", None, module="anvil"),
     Component("rpm", "rocky:9", "anvil", "1.0"),

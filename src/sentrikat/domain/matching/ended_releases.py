@@ -27,7 +27,7 @@ _RENAMED = {
 
 
 def later_name(release: str, package: str) -> str:
-    """Give the name a package of an ended release has in later ones."""
+    """Give the name a package of a distribution's ended release has in later ones."""
     return _RENAMED.get((release.partition(":")[0], package), package)
 
 
