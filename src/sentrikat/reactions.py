@@ -45,7 +45,7 @@ from sentrikat.findings.prioritize import (
 )
 from sentrikat.findings.reconcile import Reconciled, reconcile_asset, reconcile_matches
 from sentrikat.findings.reopen import reopen_findings
-from sentrikat.identity import budgets
+from sentrikat.identity import budgets, password_reset
 from sentrikat.identity.directories import stored_directories
 from sentrikat.identity.directory_sync import synchronize
 from sentrikat.identity.jobs import mail_notice
@@ -328,12 +328,18 @@ def run_directory_sync(database: Database, *, provider_id: int | None = None) ->
             synchronize(database, directory, clock, caller=SYSTEM)
 
 
+def run_mail_password_reset(database: Database, *, text: str) -> None:
+    """Send links to choose a new password."""
+    password_reset.mail_links(database, load(), SystemClock(), text=text)
+
+
 JOBS: list[Job] = [
     Job("forget_expired", run_forget),
     Job("ingest_report", run_ingest, queue="ingest"),
     # The schedule asks again anyway, and each run retries its requests by itself.
     Job("refresh_feed", run_refresh, queue="feeds", max_attempts=2),
     Job(MAIL_JOB, run_mail_notice),
+    Job(password_reset.MAIL_JOB, run_mail_password_reset),
     Job("approve_feed", run_approval, queue="feeds", max_attempts=2),
     Job("price_organization", run_price_organization, queue="ingest"),
     Job("roll_back_feed", run_rollback, queue="feeds", max_attempts=2),

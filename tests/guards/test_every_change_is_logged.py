@@ -7,6 +7,7 @@ entry can be written, and then nothing may change; then as it is, and then the l
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ from tests.postgres import SharedServer
 # What changes something and is not logged, and why.
 NOT_LOGGED = {
     "POST /api/v1/agent/reports": "a machine's data, kept whole in its receipt with time and key",
+    "POST /forgot-password": "queues a mail, and is logged as a visitor's: tests/flows/test_password_reset.py",
     "POST /profile/second-factor/begin": "shows a seed to one browser; nothing counts until it is confirmed",
     "POST /organization": "which organization a browser looks at; nothing of anybody's changes",
     "POST /saml/{provider_id}/acs": "keeps an answer for the sign-in that fetches it, which is logged; "
@@ -285,6 +287,23 @@ def _demanded_factor(world: World) -> Call:
     return Call({"code": pyotp.TOTP(seed[1].replace(" ", "")).at(NOON)}, login="half open")
 
 
+def _mailed_link(world: World) -> Call:
+    """A browser that followed a link of a mail."""
+    user_id, token = world.fresh_user(), f"token-{next(world.numbers)}"
+    stored = world.scalar("select password_hash from user_account where id = :id", id=user_id)
+    world.scalar(
+        "insert into password_reset (token_hash, user_id, bound_to, expires_at)"
+        " values (:token, :id, :bound, :end) returning 1",
+        token=web_sessions.token_hash(token),
+        id=user_id,
+        bound=hashlib.sha256(stored.encode()).digest(),
+        end=NOON + timedelta(minutes=5),
+    )
+    world.client.cookies.clear()
+    world.client.get(f"/reset-password?token={token}")
+    return Call({"new_password": "quite another long password"}, login="half open")
+
+
 def _user_with_factor(world: World) -> int:
     user_id = world.fresh_user()
     world.factor(user_id)
@@ -388,11 +407,14 @@ CHANGES: dict[str, Callable[[World], Call]] = {
     "POST /sign-out": lambda _: Call({}),
     "POST /sign-in/new-password": _new_password,
     "POST /sign-in/second-factor": _second_factor,
+    "POST /reset-password": _mailed_link,
     "POST /sign-in/set-up": _demanded_factor,
     "POST /profile/second-factor/set-up": _first_code,
     "POST /profile/second-factor/codes": lambda w: _with_factor(w, "manager"),
     "POST /profile/second-factor/remove": lambda w: _with_factor(w, "manager"),
     "POST /profile/sessions/end-others": lambda _: Call({}),
+    "DELETE /api/v1/me/sessions": lambda _: Call(),
+    "DELETE /api/v1/me/sessions/{session_id}": lambda w: Call(address=_own_session(w)),
     "POST /confirm": lambda _: Call({"password": PASSWORD, "next": "/"}),
     "DELETE /api/v1/users/{user_id}/second-factor": lambda w: Call(address={"user_id": _user_with_factor(w)}),
     "POST /possibly-affected/dismissals": lambda w: Call(

@@ -26,6 +26,7 @@ from sentrikat.api import (
     organizations,
     possible,
     reports,
+    sessions,
     users,
     vulnerabilities,
 )
@@ -47,6 +48,7 @@ router = APIRouter(
 for part in (
     health,
     me,
+    sessions,
     reports,
     assets,
     identification,

@@ -120,7 +120,7 @@ def change_password(
     `must_change` when it was not the person who chose it: it then opens the door once, to choose another one.
 
     Takes the hash, not the password: hashing takes a quarter of a second, in which no transaction should
-    wait. The door checks `passwords.require_good` first.
+    wait. The door checks `password_rules.require_good` first.
     """
     session.execute(
         update(UserAccount)

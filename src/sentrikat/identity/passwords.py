@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import bcrypt
 
-from sentrikat.domain.errors import InvalidInput, Unavailable
+from sentrikat.domain.errors import Unavailable
 
 COST = 12  # 240 ms on the reference machine; required by IAM-1
 LONGEST = 1024  # characters; more is not a password but a way to keep the server busy
@@ -45,26 +45,6 @@ def random_password() -> str:
     alphabet = "abcdefghjkmnpqrstuvwxyz23456789"  # without the pairs people mix up
     groups = ("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(6))
     return "-".join(groups)
-
-
-def require_good(password: str, *, login: str, min_length: int) -> None:
-    """Raise InvalidInput for a password that is too short, too long or the login itself."""
-    problem = None
-    if len(password) < min_length:
-        problem = f"It has {len(password)} characters; at least {min_length} are needed."
-    elif len(password) > LONGEST:
-        problem = f"It has {len(password)} characters; at most {LONGEST} are allowed."
-    elif login.casefold() in password.casefold() and len(login) >= 3:
-        problem = "It contains the login name."
-    elif len(set(password)) < 5:
-        problem = "It consists of fewer than five different characters."
-    if problem is not None:
-        raise InvalidInput(
-            f"The password was not accepted. {problem}",
-            hint="Take a few random words; nothing was changed.",
-            code="password_rejected",
-            fields={"new_password": problem},
-        )
 
 
 def _input(password: str) -> bytes:

@@ -73,6 +73,8 @@ class SessionRow(NamedTuple):
     expires_at: datetime
     address: str | None
     user_agent: str | None
+    method: str
+    factor: str | None
 
 
 def organizations_of(session: Session, user_id: int, *, installation_admin: bool) -> list[OrganizationRow]:
@@ -196,6 +198,8 @@ def list_sessions(session: Session, user_id: int) -> list[SessionRow]:
             WebSession.expires_at,
             WebSession.address,
             WebSession.user_agent,
+            WebSession.method,
+            WebSession.factor,
         )
         .where(WebSession.user_id == user_id)
         .order_by(WebSession.last_used_at.desc())

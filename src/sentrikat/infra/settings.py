@@ -107,6 +107,11 @@ class Settings(BaseSettings):
         le=64,  # bcrypt reads 72 bytes
         description="Shortest password a local account may have.",
     )
+    password_list_file: Path | None = Field(
+        default=None,
+        description="File of further passwords that nobody may choose, one a line: names of the house, of "
+        "products, of people. Read anew when it changes.",
+    )
     second_factor: Literal["off", "optional", "administrators", "everybody"] = Field(
         default="optional",
         description="Who needs a second factor (TOTP): off (nobody sets one up any more), optional, "
@@ -329,6 +334,7 @@ class Settings(BaseSettings):
         "proxy",
         "ca_file",
         "encryption_keys",
+        "password_list_file",
         "audit_key_file",
         "smtp_host",
         "smtp_user",
@@ -352,6 +358,12 @@ class Settings(BaseSettings):
     def _ca_file_exists(self) -> Self:
         if self.ca_file is not None and not self.ca_file.is_file():
             raise ValueError(f"SENTRIKAT_CA_FILE: there is no file {self.ca_file}")
+        return self
+
+    @model_validator(mode="after")
+    def _password_list_exists(self) -> Self:
+        if self.password_list_file is not None and not self.password_list_file.is_file():
+            raise ValueError(f"SENTRIKAT_PASSWORD_LIST_FILE: there is no file {self.password_list_file}")
         return self
 
     @model_validator(mode="after")

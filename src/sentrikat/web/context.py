@@ -39,12 +39,14 @@ class Cookies:
     visitor: str
     half_open: str  # a sign-in of which something is still asked
     saml: str  # a browser that is at an identity provider
+    reset: str  # a mailed link's token, while its page is open
 
     @classmethod
     def named(cls, *, secure: bool) -> Cookies:
         """Give the names for https or plain http."""
         prefix = "__Host-" if secure else ""
-        return cls(*(f"{prefix}sentrikat_{name}" for name in ("session", "visitor", "sign_in", "saml")))
+        names = ("session", "visitor", "sign_in", "saml", "reset")
+        return cls(*(f"{prefix}sentrikat_{name}" for name in names))
 
 
 def database_of(request: Request) -> Database:

@@ -40,7 +40,9 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    headers[name] = value
+                    # A page may say less about where people come from, never more.
+                    if name != "Referrer-Policy" or headers.get(name) != "no-referrer":
+                        headers[name] = value
                 # The page that carries a message to an identity provider may send its form there.
                 if target := scope.get("state", {}).get("form_target"):
                     headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace(

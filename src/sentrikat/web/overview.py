@@ -22,6 +22,7 @@ from sentrikat.vulnerabilities.freshness import feed_statuses
 from sentrikat.vulnerabilities.queries import get_vulnerability
 from sentrikat.web.context import Now, TenantSession, requires
 from sentrikat.web.doubts import doubts_of
+from sentrikat.web.notices import notices_for
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
 
@@ -51,6 +52,7 @@ def show(request: Request, visit: Reader, session: TenantSession, now: Now) -> R
         cap=COUNT_CAP,
         loading=not figures.assets and _is_filling(session, now),
         address=str(request.base_url).rstrip("/"),
+        notices=notices_for(request, visit, now),
     )
 
 

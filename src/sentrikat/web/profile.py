@@ -15,6 +15,7 @@ from sentrikat.identity import accounts, passwords, second_factor, throttle, web
 from sentrikat.identity.access import Visit
 from sentrikat.identity.queries import list_sessions
 from sentrikat.web.context import Form, Now, database_of, requires, settings_of
+from sentrikat.web.new_password import hashed_if_good, words_about
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other, with_session
 
@@ -50,14 +51,14 @@ def change_password(request: Request, visit: Owner, now: Now, form: Form) -> Res
                 hint="Try again in a quarter of an hour.",
             )
         held = accounts.get_account(session, login).password_hash
+        words = words_about(session, visit.session.user_id)
     try:
         if not passwords.is_right(current, held):
             raise InvalidInput(
                 "The password was not changed.",
                 fields={"current_password": "This is not the present password."},
             )
-        passwords.require_good(new, login=login, min_length=settings_of(request).password_min_length)
-        hashed = passwords.hash_password(new)
+        hashed = hashed_if_good(request, new, login=login, words=words, present=held)
     except InvalidInput as error:
         if "current_password" not in error.fields:
             with database.as_system() as session:

@@ -13,6 +13,7 @@ from sentrikat.domain.errors import NotFound
 from sentrikat.identity import sign_in, web_sessions
 from sentrikat.identity.access import Visit
 from sentrikat.identity.admission import HalfOpen, Reason, Refused, SignedIn, Step, rules_of
+from sentrikat.identity.password_reset import is_offered
 from sentrikat.web.context import (
     Form,
     Now,
@@ -41,11 +42,11 @@ STEPS: dict[Step, str] = {
 
 
 @router.get("/sign-in")
-def show(request: Request, now: Now, next: str = "/") -> Response:  # noqa: A002 - the name in the address
+def show(request: Request, now: Now, next: str = "/", changed: bool = False) -> Response:  # noqa: A002 - the name in the address
     """Show the form, or go on when somebody is signed in already."""
     if find_visit(request) is not None:
         return see_other(own_path(next))
-    return _form(request, now, next_path=own_path(next))
+    return _form(request, now, next_path=own_path(next), changed=changed)
 
 
 @router.post("/sign-in")
@@ -162,6 +163,7 @@ def _form(
     next_path: str,
     login: str = "",
     sentence: str | None = None,
+    changed: bool = False,
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Response:
@@ -179,6 +181,8 @@ def _form(
         login=login,
         sentence=sentence,
         ways_in=ways_in(request),
+        changed=changed,
+        resets=is_offered(settings),
     )
     answer.set_cookie(
         cookies.visitor,

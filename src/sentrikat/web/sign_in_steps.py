@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 
 from sentrikat.domain.errors import Forbidden, InvalidInput
 from sentrikat.domain.permissions import Caller
-from sentrikat.identity import accounts, admission, notices, passwords, second_factor, throttle
+from sentrikat.identity import accounts, admission, notices, second_factor, throttle
 from sentrikat.identity.access import NotAuthenticated
 from sentrikat.identity.admission import HalfOpen as LeftOpen
 from sentrikat.identity.admission import Refused, Resumed, SignedIn, Step, claim, finish, is_form_of, rules_of
@@ -31,6 +31,7 @@ from sentrikat.web.context import (
     text_fields,
     vault_of,
 )
+from sentrikat.web.new_password import hashed_if_good, words_about
 from sentrikat.web.rendering import render
 from sentrikat.web.seed import picture_of, spaced
 from sentrikat.web.sign_in import STEPS, enter, see_other
@@ -151,16 +152,13 @@ def set_new_password(request: Request, resumed: HalfOpen, now: Now, form: Form) 
     """Store the new password and go on."""
     if elsewhere := _elsewhere(resumed, Step.NEW_PASSWORD):
         return elsewhere
-    settings, user = settings_of(request), resumed.user
-    new = form.get("new_password", "")
+    user = resumed.user
+    with database_of(request).as_system() as session:
+        words = words_about(session, user.id)
     try:
-        passwords.require_good(new, login=user.login, min_length=settings.password_min_length)
-        if passwords.is_right(new, user.password_hash):
-            raise InvalidInput(
-                "The password was not changed.",
-                fields={"new_password": "This is the password that has to be changed."},
-            )
-        hashed = passwords.hash_password(new)
+        hashed = hashed_if_good(
+            request, form.get("new_password", ""), login=user.login, words=words, present=user.password_hash
+        )
     except InvalidInput as error:
         return _new_password(request, resumed, now, wrong=error.fields, status=422)
     with database_of(request).as_system() as session:

@@ -12,6 +12,7 @@ from sentrikat.domain.errors import Conflict, InvalidInput, SentriKatError
 from sentrikat.domain.permissions import ROLE_WORDS, Permission
 from sentrikat.identity import accounts, members, passwords
 from sentrikat.identity.access import Visit
+from sentrikat.identity.notices import recent
 from sentrikat.identity.queries import (
     PAGE,
     list_accounts,
@@ -148,6 +149,7 @@ def _list(
         "users.html",
         visit=visit,
         now=now,
+        notices=recent(session, now),
         status=200 if error is None else 422 if isinstance(error, InvalidInput) else 409,
         rows=rows[:PAGE],
         following=cursors.write((rows[PAGE - 1].login,)) if len(rows) > PAGE else None,
