@@ -41,7 +41,10 @@ class Gate:
                 _NOBODY,
             )
         root = newest(pinned, chain)
-        envelope = opened(seal.signature, KIND)
+        try:
+            envelope = opened(seal.signature, KIND)
+        except (ValueError, TypeError) as trouble:
+            raise refused(f"its signature breaks its form: {trouble}") from trouble
         if envelope.payload != seal.manifest:
             raise refused("its manifest is not the one that was signed")
         signers = envelope.signers(root.by_id())
