@@ -75,6 +75,7 @@ def remove_member(session: Session, caller: Caller, user_id: int, *, now: dateti
     caller.require(Permission.MEMBERS_MANAGE)
     login = _login_of(session, caller, user_id)
     _lock(session, caller)
+    _require_by_hand(session, caller, user_id, f"“{login}” was not removed")
     _require_another(session, caller, user_id, f"“{login}” was not removed")
     session.execute(
         delete(Membership).where(
@@ -93,6 +94,7 @@ def put_role(
     before = _role_of(session, caller, user_id)
     if before is role:
         return
+    _require_by_hand(session, caller, user_id, f"The role of “{login}” was not changed")
     if before is Role.ADMINISTRATOR:
         _require_another(session, caller, user_id, f"The role of “{login}” was not changed")
     session.execute(
@@ -104,6 +106,22 @@ def put_role(
     )
     detail = {"login": login, "role": role.value} | ({"before": before.value} if before else {})
     record(session, caller, "membership.set", f"user:{user_id}", detail, now=now)
+
+
+def _require_by_hand(session: Session, caller: Caller, user_id: int, undone: str) -> None:
+    """Raise Conflict for a role that a group rule gave: the next sign-in would undo what is done here."""
+    ruled = session.scalar(
+        select(Membership.provider_id).where(
+            Membership.organization_id == caller.organization_id, Membership.user_id == user_id
+        )
+    )
+    if ruled is not None:
+        raise Conflict(
+            f"{undone}: a group rule of an identity provider gives it.",
+            hint="Change the person's groups there, or have an installation administrator change the rule; to shut "
+            "somebody out at once, disable the account. Nothing was changed.",
+            code="role_by_rule",
+        )
 
 
 def _lock(session: Session, caller: Caller) -> None:

@@ -9,9 +9,17 @@ import pytest
 from sqlalchemy import select
 
 from sentrikat.audit.queries import list_entries
+from sentrikat.domain.errors import Conflict
 from sentrikat.domain.permissions import COMMAND_LINE, Role
-from sentrikat.identity.accounts import create_account, disable_account, get_account, set_role
+from sentrikat.identity.accounts import (
+    create_account,
+    disable_account,
+    get_account,
+    require_resettable,
+    set_role,
+)
 from sentrikat.identity.group_rules import normal_group
+from sentrikat.identity.members import remove_member
 from sentrikat.identity.models import IdentityGroupRule, IdentityProvider, Membership, UserAccount
 from sentrikat.identity.organizations import create_organization
 from sentrikat.identity.provisioning import ExternalPerson, NotAdmitted, NotAdmittedReason, admit
@@ -122,6 +130,20 @@ def test_roles_follow_the_groups_and_what_people_gave_stays(site: Site) -> None:
     assert again.id == first.id
     assert site.roles("jane") == {site.acme: "manager", third_id: "analyst"}
     assert "membership.removed" in site.actions(site.other)
+
+
+def test_a_role_of_a_rule_is_changed_by_the_rule_alone(site: Site) -> None:
+    user = site.admit(site.person("staff"))
+    assert isinstance(user, UserAccount)
+    boss = replace(COMMAND_LINE, organization_id=site.acme)
+    with site.database.as_system() as session:
+        with pytest.raises(Conflict, match="a group rule of an identity provider gives it"):
+            set_role(session, COMMAND_LINE, user, site.acme, Role.ADMINISTRATOR, now=site.clock.now())
+        with pytest.raises(Conflict, match="was not removed"):
+            remove_member(session, boss, user.id, now=site.clock.now())
+        with pytest.raises(Conflict, match="belongs to a directory"):
+            require_resettable(COMMAND_LINE, get_account(session, "jane"))
+    assert site.roles("jane")[site.acme] == "viewer"
 
 
 def test_who_left_every_group_has_no_way_in_and_no_role_of_a_rule(site: Site) -> None:
