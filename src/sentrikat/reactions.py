@@ -22,7 +22,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from sentrikat.audit.jobs import sign_audit_log
+from sentrikat.audit.jobs import deliver_audit_log, sign_audit_log
 from sentrikat.domain.inventory import DISTRIBUTION_KINDS, LANGUAGE_KINDS, Component
 from sentrikat.domain.matching.titles import letters_of
 from sentrikat.domain.permissions import SYSTEM, Caller, Permission
@@ -286,6 +286,11 @@ def run_price_organization(database: Database, *, organization_id: int) -> None:
         prioritize_organization(session, organization_id, now=SystemClock().now(), cause="time zone")
 
 
+def run_deliver_audit_log(database: Database) -> None:
+    """Hand the audit log on to the collector of the settings."""
+    deliver_audit_log(database, load(), SystemClock())
+
+
 def run_sign_audit_log(database: Database) -> None:
     """Make a checkpoint of every chain of the audit log."""
     sign_audit_log(database, load(), SystemClock())
@@ -346,6 +351,7 @@ JOBS: list[Job] = [
     # The next hour asks again.
     Job("sync_directories", run_directory_sync, max_attempts=2),
     Job("sign_audit_log", run_sign_audit_log),
+    Job("deliver_audit_log", run_deliver_audit_log, max_attempts=1),
     Job("import_bundle", run_bundle, queue="feeds", max_attempts=2),
 ]
 
@@ -371,4 +377,6 @@ SCHEDULE: list[Periodic] = [
         for number, one in enumerate(FEEDS)
     ),
     Periodic("sign_audit_log", "9 2 * * *", queueing_lock="sign_audit_log"),
+    # Where no collector is named it does nothing.
+    Periodic("deliver_audit_log", "* * * * *", queueing_lock="deliver_audit_log"),
 ]

@@ -14,12 +14,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import orjson
 from sqlalchemy.orm import Session
 
+from sentrikat.audit import ocsf
 from sentrikat.audit.checkpoints import Proof
 from sentrikat.audit.queries import ALL, EntryFilters, StoredEntry, stored_checkpoints, stored_entries
 from sentrikat.domain.chain_walk import Break, Entry, Fault, Walked, walk
@@ -70,6 +72,25 @@ def export_lines(
     for number, envelope in checkpoints:
         yield line({"record": "checkpoint", "number": number, "envelope": orjson.loads(envelope)})
     yield line({"record": "end", "entries": count, "checkpoints": len(checkpoints)})
+
+
+def ocsf_lines(
+    session: Session, organization_id: int, filters: EntryFilters = ALL, *, now: datetime
+) -> Iterator[bytes]:
+    """Write what the filters leave of a chain as events of the open schema, one a line."""
+    del now  # events have their own times alone
+    for entry in stored_entries(session, organization_id, filters):
+        yield line(ocsf.event(entry))
+
+
+class Form(StrEnum):
+    """What an exported line is."""
+
+    ENTRY = "entry"  # can be verified
+    OCSF = "ocsf"
+
+
+WRITERS = {Form.ENTRY: export_lines, Form.OCSF: ocsf_lines}
 
 
 @dataclass(slots=True)

@@ -14,7 +14,8 @@ from rich.console import Console
 from sqlalchemy.orm import Session
 
 from sentrikat.audit.checkpoints import Proof, chains, prove, sign_all
-from sentrikat.audit.export import ExportFile, export_lines, prove_export
+from sentrikat.audit.delivery import deliver, destination_of, state_of
+from sentrikat.audit.export import WRITERS, ExportFile, Form, prove_export
 from sentrikat.audit.journal import INSTALLATION
 from sentrikat.audit.queries import EntryFilters
 from sentrikat.audit.signing_key import public_pem, read_public, signing_key
@@ -101,6 +102,24 @@ def checkpoint() -> None:
     raise typer.Exit(0 if all(proof.holds for proof in proofs) else BROKEN)
 
 
+@app.command("deliver")
+@needs(Permission.INSTALLATION_MANAGE)
+def deliver_log() -> None:
+    """Hand on to the collector what waits for it; status 1 when it cannot be reached."""
+    settings, clock = load(), SystemClock()
+    name = destination_of(settings)
+    if name is None:
+        raise InvalidInput("Nothing was handed on: no collector is named.", hint="Set SENTRIKAT_SYSLOG_HOST.")
+    with open_database(settings, application_name="sentrikat audit") as database:
+        sent = deliver(database, settings, clock)
+        with database.as_system() as session:
+            state = state_of(session, name)
+    print(f"{name}: {sent:,} messages handed on, {state.waiting:,} entries wait.")
+    if state.trouble is not None:
+        print(state.trouble)
+        raise typer.Exit(1)
+
+
 @app.command("key")
 @needs(Permission.INSTALLATION_READ)
 def show_key(
@@ -132,6 +151,7 @@ def export_log(
     action: Annotated[str | None, typer.Option(help="How it begins: sign_in.")] = None,
     subject: Annotated[str | None, typer.Option("--object", help="How it begins: asset:.")] = None,
     address: Annotated[str | None, typer.Option(help="How it begins: 192.0.2.")] = None,
+    form: Annotated[Form, typer.Option("--format", help="ocsf: events of the open schema.")] = Form.ENTRY,
 ) -> None:
     """Write a chain as JSON Lines, with its checkpoints; without filters it can be verified anywhere."""
     filters = EntryFilters(
@@ -144,7 +164,7 @@ def export_log(
     )
     with _session() as session:
         [chain] = _chosen(session, organization, None)
-        lines = export_lines(session, chain, filters, now=SystemClock().now())
+        lines = WRITERS[form](session, chain, filters, now=SystemClock().now())
         if output is None:
             for one in lines:
                 sys.stdout.buffer.write(one)
@@ -152,7 +172,9 @@ def export_log(
             return
         with output.open("wb") as file:
             file.writelines(lines)
-    print(f"Written to {output}. Verify it with: sentrikat audit verify --export {output}")
+    print(f"Written to {output}.")
+    if form is Form.ENTRY:
+        print(f"Verify it with: sentrikat audit verify --export {output}")
 
 
 def _chosen(session: Session, organization: str | None, earlier: ExportFile | None) -> Sequence[int]:

@@ -304,6 +304,26 @@ class Settings(BaseSettings):
         description="PEM file of the Ed25519 key that signs checkpoints of the audit log. Unset: "
         "audit/signing.pem in the data directory, made when it is first needed.",
     )
+    syslog_host: str | None = Field(
+        default=None,
+        description="Collector that the audit log is handed on to, by syslog over TLS (RFC 5425). Its "
+        "certificate must be of this name. Unset: nowhere.",
+    )
+    syslog_port: int = Field(default=6514, ge=1, le=65535, description="Port of that collector.")
+    syslog_ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate authorities that the collector's certificate is checked by. "
+        "Unset: SENTRIKAT_CA_FILE, or the system's.",
+    )
+    syslog_certificate_file: Path | None = Field(
+        default=None,
+        description="PEM file of a certificate and its key, for collectors that ask who sends.",
+    )
+    syslog_content: Literal["entry", "ocsf"] = Field(
+        default="entry",
+        description="What a message holds: entry, the line of the export, which can be verified; or ocsf, an "
+        "event of the Open Cybersecurity Schema Framework 1.3.",
+    )
 
     # Logging
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -117,6 +117,21 @@ def test_an_export_follows_its_contract(told: Told, tmp_path: Path) -> None:
         schema.validate(line)
 
 
+def test_an_export_may_be_in_the_open_schema(told: Told, tmp_path: Path) -> None:
+    told("export", "-o", "acme", "--format", "ocsf", "--output", tmp_path / "some.jsonl")
+
+    lines = [json.loads(line) for line in (tmp_path / "some.jsonl").read_bytes().splitlines()]
+    assert len(lines) > 3
+    assert {line["class_uid"] for line in lines} == {3001}
+
+
+def test_without_a_collector_nothing_can_be_handed_on(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(["audit", "deliver"]) == 1
+    monkeypatch.setenv("SENTRIKAT_SYSLOG_HOST", "127.0.0.1")
+    monkeypatch.setenv("SENTRIKAT_SYSLOG_PORT", "1")
+    assert "0 messages handed on" in told("deliver", status=1)
+
+
 def test_the_file_of_the_contract_verifies() -> None:
     """It was written by the first release that could: a later one must still read it."""
     key = read_public(CONTRACT / "good.pub")
