@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sentrikat.domain.errors import InvalidInput
-from sentrikat.domain.signed_statement import PublicKey
+from sentrikat.domain.signed_statement import PublicKey, public_half
 from sentrikat.infra.encryption import write_owner_only
 from sentrikat.infra.settings import Settings
 
@@ -45,6 +45,15 @@ def signing_key(settings: Settings) -> Ed25519PrivateKey:
             code="audit_key",
         )
     return key
+
+
+def known_keys(settings: Settings) -> dict[str, PublicKey]:
+    """Give the public half of the key, by its id, or nothing on a machine that has none; none is made."""
+    path = settings.audit_key_file or settings.data_dir / FOLDER / FILE
+    if not path.exists():
+        return {}
+    own = public_half(signing_key(settings))
+    return {own.id: own}
 
 
 def public_pem(key: Ed25519PrivateKey) -> str:

@@ -6,6 +6,7 @@ went meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -292,3 +293,18 @@ def _installed(as_of: datetime | None) -> list[ColumnElement[bool]]:
     if as_of is None:
         return [Install.removed_at.is_(None)]
     return [Install.first_seen_at <= as_of, Install.removed_at.is_(None) | (Install.removed_at > as_of)]
+
+
+def hostnames_of(session: Session, organization_id: int, references: Collection[str]) -> dict[str, str]:
+    """Give the host names of those of `asset:number` that are assets of the organization."""
+    numbers = [
+        int(number)
+        for kind, _, number in (one.partition(":") for one in references)
+        if kind == "asset" and number.isascii() and number.isdigit() and len(number) < 19
+    ]
+    rows = session.execute(
+        select(Asset.id, Asset.hostname).where(
+            Asset.organization_id == organization_id, Asset.id.in_(numbers)
+        )
+    )
+    return {f"asset:{number}": hostname for number, hostname in rows}
