@@ -18,6 +18,8 @@ from sentrikat.domain.permissions import INSTALLATION_ADMINISTRATOR, KEY_SCOPES,
 from sentrikat.identity.api_keys import create_key
 from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database.sessions import Database
+from sentrikat.infra.encryption import open_pepper
+from sentrikat.infra.settings import Settings
 
 _START_SECONDS = 60.0
 
@@ -43,6 +45,7 @@ def lists(database: Database, estate: Estate, directory: Path, pages: int) -> li
         made = create_key(
             session,
             caller,
+            pepper=open_pepper(Settings(data_dir=directory)),
             name=f"benchmark {time.time()}",
             scopes=KEY_SCOPES,
             expires_at=None,
@@ -55,6 +58,8 @@ def lists(database: Database, estate: Estate, directory: Path, pages: int) -> li
         "SENTRIKAT_DATA_DIR": str(directory),
         "SENTRIKAT_PORT": str(port),
         "SENTRIKAT_LOG_LEVEL": "warning",
+        "SENTRIKAT_RATE_LIMIT_API_PER_HOUR": "0",
+        "SENTRIKAT_RATE_LIMIT_API_PER_DAY": "0",
     }
     web = subprocess.Popen([sys.executable, "-m", "sentrikat", "serve"], env=environment)
     rows = []

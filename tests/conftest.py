@@ -68,6 +68,8 @@ def pytest_configure() -> None:
     for name in [n for n in os.environ if n.startswith("SENTRIKAT_")]:
         if name not in {"SENTRIKAT_SHARED", "SENTRIKAT_NO_SKIPS"}:
             del os.environ[name]
+    # Otherwise the first key of a test would make a file in the developer's data directory.
+    os.environ["SENTRIKAT_API_KEY_PEPPER"] = "a pepper for tests that is long enough"
     # Sweeps over all routes send thousands of requests in one frozen moment; tests of the limits set their own.
     for client in ("API", "AGENTS", "SIGN_IN"):
         for period in ("HOUR", "DAY"):

@@ -40,7 +40,7 @@ from sentrikat.identity.directories import password_sources
 from sentrikat.identity.web_sessions import SignedInSession
 from sentrikat.infra.clock import Clock, SystemClock
 from sentrikat.infra.database import Database
-from sentrikat.infra.encryption import open_vault
+from sentrikat.infra.encryption import open_pepper, open_vault
 from sentrikat.infra.settings import Settings
 from sentrikat.web.context import Cookies
 from sentrikat.web.errors import error_page
@@ -95,6 +95,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
         app.add_exception_handler(kind, answer)
     app.state.settings = settings
     app.state.database = database
+    app.state.pepper = cache(partial(open_pepper, settings))  # read, or made, when the first key is asked for
     app.state.clock = clock if clock is not None else SystemClock()
     # Where a session that a SAML provider vouched for proves again whose it is, if anywhere.
     app.state.confirm_elsewhere = _nowhere

@@ -33,6 +33,7 @@ from sentrikat.vulnerabilities.canary import FindingsChange
 from sentrikat.vulnerabilities.merge import Merged
 from sentrikat.vulnerabilities.run import run_feed
 
+PEPPER = b"a pepper for tests that is long enough"  # as tests/conftest.py sets it
 PASSWORD = "correct horse battery"
 LIMITS = SessionLimits(idle=timedelta(minutes=60), lifetime=timedelta(hours=12))
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -225,6 +226,7 @@ def key(
         return create_key(
             session,
             caller,
+            pepper=PEPPER,
             name="test",
             scopes=scopes,
             expires_at=clock.now() + timedelta(days=1),

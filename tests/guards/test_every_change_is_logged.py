@@ -69,6 +69,7 @@ DIRECTORY = {
 }
 DIRECTORY_FORM = {**DIRECTORY, "hosts": "127.0.0.1:1"}
 LONG_SINCE = "correct horse battery of a staple"
+TOKEN_END = (NOON + timedelta(days=30)).isoformat()
 
 
 @dataclass(slots=True)
@@ -209,6 +210,11 @@ class World:
         """Make a key."""
         return key(self.database, self.clock, self.estate, Permission.FINDINGS_READ).id
 
+    def token(self) -> int:
+        """Make a token of the person who calls."""
+        body = {"name": "A script", "scopes": ["findings:read"], "expires_at": TOKEN_END}
+        return int(self.send(Call(body), f"{API_PREFIX}/tokens", "POST").json()["id"])
+
     def send(self, call: Call, path: str, method: str) -> Response:
         """Make a call, in a browser session of its own."""
         self.client.cookies.clear()
@@ -346,6 +352,11 @@ CHANGES: dict[str, Callable[[World], Call]] = {
         {}, {"name": w.rolled_back_feed(), "decision": "release"}
     ),
     "POST /api/v1/api-keys": lambda _: Call({"name": "A scanner", "scopes": ["findings:read"]}),
+    "POST /api/v1/api-keys/{key_id}/rotation": lambda w: Call({"overlap_hours": 1}, {"key_id": w.key()}),
+    "POST /api/v1/tokens": lambda _: Call(
+        {"name": "A script", "scopes": ["findings:read"], "expires_at": TOKEN_END}
+    ),
+    "DELETE /api/v1/tokens/{key_id}": lambda w: Call(address={"key_id": w.token()}),
     "DELETE /api/v1/api-keys/{key_id}": lambda w: Call(address={"key_id": w.key()}),
     "POST /api/v1/members": lambda w: Call({"login": w.login_of(w.fresh_user()), "role": "viewer"}),
     "PATCH /api/v1/members/{user_id}": lambda w: Call({"role": "analyst"}, {"user_id": w.member()}),
@@ -438,6 +449,9 @@ CHANGES: dict[str, Callable[[World], Call]] = {
     ),
     "POST /feeds/decision": lambda w: Call({"feed": w.rolled_back_feed(), "decision": "release", "run": ""}),
     "POST /api-keys": lambda _: Call({"name": "A scanner", "scopes": "findings:read", "days": "90"}),
+    "POST /api-keys/{key_id}/rotate": lambda w: Call({}, {"key_id": w.key()}),
+    "POST /tokens": lambda _: Call({"name": "A script", "scopes": "findings:read", "days": "90"}),
+    "POST /tokens/{key_id}/revoke": lambda w: Call({}, {"key_id": w.token()}),
     "POST /api-keys/{key_id}/revoke": lambda w: Call({}, {"key_id": w.key()}),
     "POST /profile/password": lambda _: Call(
         {"current_password": PASSWORD, "new_password": LONG_SINCE}, login="both"

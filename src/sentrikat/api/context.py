@@ -39,6 +39,11 @@ def now_of(request: Request) -> datetime:
     return cast("Clock", request.app.state.clock).now()
 
 
+def pepper_of(request: Request) -> bytes:
+    """Give what secrets of keys are hashed with."""
+    return cast("bytes", request.app.state.pepper())
+
+
 def authenticate(request: Request) -> Caller:
     """Give the caller of an API key or of a browser's session; NotAuthenticated if there is none.
 
@@ -81,7 +86,7 @@ def _identify(
     if isinstance(given, NotAuthenticated):
         return given
     if given is not None:
-        found = api_keys.caller_of_key(session, given, address=address, now=now)
+        found = api_keys.caller_of_key(session, given, pepper=pepper_of(request), address=address, now=now)
         if isinstance(found, Caller):
             return found
         return NotAuthenticated(found.sentence, hint=found.hint, code=found.code)

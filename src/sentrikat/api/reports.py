@@ -99,7 +99,15 @@ def submit(
     """
     plain = unpack(body, request.headers.get("Content-Encoding"), settings_of(request).max_report_bytes)
     form = params.form or _form_of(request.headers.get("Content-Type"))
-    receipt = accept(session, caller.organization_id, plain, form, now=now, asset_hint=params.asset)
+    receipt = accept(
+        session,
+        caller.organization_id,
+        plain,
+        form,
+        now=now,
+        asset_hint=params.asset,
+        key_id=caller.key_id,
+    )
     return json(_receipt(receipt), status=202, headers={"Location": f"/api/v1/receipts/{receipt.id}"})
 
 

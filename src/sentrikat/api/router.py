@@ -27,6 +27,7 @@ from sentrikat.api import (
     possible,
     reports,
     sessions,
+    tokens,
     users,
     vulnerabilities,
 )
@@ -58,6 +59,7 @@ for part in (
     feeds,
     bundles,
     keys,
+    tokens,
     members,
     audit,
     users,

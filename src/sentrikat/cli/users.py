@@ -18,6 +18,7 @@ from sentrikat.domain.permissions import COMMAND_LINE, Caller, Permission, Role
 from sentrikat.identity import accounts, api_keys, organizations, passwords, queries, second_factor
 from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database.reach import open_database
+from sentrikat.infra.encryption import open_pepper
 from sentrikat.infra.settings import load
 
 app = typer.Typer(help="People, organizations and API keys.", no_args_is_help=True)
@@ -215,13 +216,22 @@ def create_key(
     name: Annotated[str, typer.Option(help="Who uses it.")],
     scope: Annotated[list[str] | None, typer.Option(help="What it may do; may be repeated.")] = None,
     days: Annotated[int, typer.Option(help="Ends after so many days; 0: never.", min=0, max=3650)] = 365,
+    network: Annotated[
+        list[str] | None, typer.Option(help="May be used from this network only; may be repeated.")
+    ] = None,
+    max_assets: Annotated[
+        int | None, typer.Option(help="How many assets it may bring in; left out: any number.")
+    ] = None,
 ) -> None:
     """Create a key and print it, this once."""
     wanted = api_keys.read_scopes(scope or [Permission.REPORT_SUBMIT.value])
+    pepper = open_pepper(load())
     with _session() as (session, now):
         made = api_keys.create_key(
             session,
             _in(session, organization),
+            pepper=pepper,
+            limits=api_keys.Limits(tuple(network or ()), max_assets),
             name=name,
             scopes=wanted,
             expires_at=now + timedelta(days=days) if days else None,
@@ -236,15 +246,41 @@ def revoke_key(prefix: str, organization: Organization) -> None:
     """Revoke a key by how it begins."""
     with _session() as (session, now):
         caller = _in(session, organization)
-        wanted = prefix.removeprefix("sk_")[:10]
-        found = [row for row in queries.list_keys(session, caller.organization_id) if row.prefix == wanted]
-        if not found:
-            raise InvalidInput(
-                f"No key was revoked: {organization} has none that begins with {prefix}.",
-                hint=f"List them with: sentrikat users keys list -o {organization}",
-            )
-        api_keys.revoke_key(session, caller, found[0].id, now=now)
-    print(f"The key sk_{wanted} ({found[0].name}) is revoked.")
+        found = _key(session, caller, prefix, organization)
+        api_keys.revoke_key(session, caller, found.id, now=now)
+    print(f"The key sk_{found.prefix} ({found.name}) is revoked.")
+
+
+@keys_app.command("rotate")
+@needs(Permission.KEYS_MANAGE)
+def rotate_key(
+    prefix: str,
+    organization: Organization,
+    overlap_hours: Annotated[
+        int, typer.Option(help="How long the old key still works.", min=0, max=720)
+    ] = 24,
+) -> None:
+    """Make a key that takes the place of another, and print it, this once."""
+    pepper = open_pepper(load())
+    with _session() as (session, now):
+        caller = _in(session, organization)
+        found = _key(session, caller, prefix, organization)
+        overlap = timedelta(hours=overlap_hours)
+        made = api_keys.rotate_key(session, caller, found.id, pepper=pepper, overlap=overlap, now=now)
+    print(f"The key sk_{found.prefix} ({found.name}) ends at {now + overlap:%Y-%m-%d %H:%M} UTC.")
+    print(f"The key that takes its place, shown only now: {made.secret}")
+
+
+def _key(session: Session, caller: Caller, prefix: str, organization: str) -> queries.KeyRow:
+    wanted = prefix.removeprefix("sk_")[:10]
+    rows = queries.list_keys(session, caller.organization_id)
+    found = next((row for row in rows if row.prefix == wanted), None)
+    if found is None:
+        raise InvalidInput(
+            f"Nothing was changed: {organization} has no key that begins with {prefix}.",
+            hint=f"List them with: sentrikat users keys list -o {organization}",
+        )
+    return found
 
 
 def _in(session: Session, organization: str) -> Caller:

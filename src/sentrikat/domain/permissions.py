@@ -134,6 +134,12 @@ class Caller:
     permissions: frozenset[Permission]
     address: str | None = None
 
+    @property
+    def key_id(self) -> int | None:
+        """Give the API key that asks, if one does."""
+        kind, _, number = self.actor.partition(":")
+        return int(number) if kind == "key" else None
+
     def may(self, permission: Permission) -> bool:
         """Say whether the caller holds `permission`."""
         return permission in self.permissions

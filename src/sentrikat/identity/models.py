@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     Text,
     UniqueConstraint,
@@ -209,7 +210,7 @@ class RateBucket(Base):
 
 
 class ApiKey(Base):
-    """A key of an agent or a program, scoped to one organization; only its hash is stored."""
+    """A key of an agent or a program, or a person's token, for one organization; only its hash is stored."""
 
     __tablename__ = "api_key"
 
@@ -217,12 +218,22 @@ class ApiKey(Base):
     organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), index=True)
     name: Mapped[str] = mapped_column(Text)
     prefix: Mapped[str] = mapped_column(Text, unique=True)  # shown in lists; finds the row
-    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)  # SHA-256: the secret has 256 random bits
+    # HMAC-SHA-256 with the pepper; plain SHA-256 in keys of before, until they are used again.
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    peppered: Mapped[bool] = mapped_column(server_default="false")
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    # Networks it may be used from, as "192.0.2.0/24"; none: from anywhere.
+    networks: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    max_assets: Mapped[int | None] = mapped_column(Integer)  # new ones beyond are refused
+    # Of a token: whose it is. It may never do more than its owner may at that moment.
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
+    rotated_from: Mapped[int | None] = mapped_column(BigInteger)  # the key it takes the place of
+    family: Mapped[int | None] = mapped_column(BigInteger)  # the first key of that line; None: itself
     created_at: Mapped[datetime] = mapped_column(Moment)
     expires_at: Mapped[datetime | None] = mapped_column(Moment)
     revoked_at: Mapped[datetime | None] = mapped_column(Moment)
     last_used_at: Mapped[datetime | None] = mapped_column(Moment)
+    last_used_from: Mapped[str | None] = mapped_column(Text)  # address
     created_by: Mapped[str] = mapped_column(Text)  # actor, as in the audit log
 
 

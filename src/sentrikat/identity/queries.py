@@ -58,10 +58,16 @@ class KeyRow(NamedTuple):
     name: str
     prefix: str
     scopes: list[str]
+    networks: list[str]
+    max_assets: int | None
+    user_id: int | None  # of a person's token
+    owner: str | None  # their login name; None for a former member as well
+    rotated_from: int | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    last_used_from: str | None
 
 
 class SessionRow(NamedTuple):
@@ -165,27 +171,41 @@ def list_members(
 
 
 def list_keys(
-    session: Session, organization_id: int, *, before: int | None = None, limit: int = PAGE
+    session: Session,
+    organization_id: int,
+    *,
+    owner: int | None = None,
+    before: int | None = None,
+    limit: int = PAGE,
 ) -> Sequence[KeyRow]:
-    """Give an organization's keys, the newest first."""
+    """Give an organization's keys, the newest first; with `owner` that person's tokens alone."""
     query = (
         select(
             ApiKey.id,
             ApiKey.name,
             ApiKey.prefix,
             ApiKey.scopes,
+            ApiKey.networks,
+            ApiKey.max_assets,
+            ApiKey.user_id,
+            UserAccount.login,
+            ApiKey.rotated_from,
             ApiKey.created_at,
             ApiKey.expires_at,
             ApiKey.revoked_at,
             ApiKey.last_used_at,
+            ApiKey.last_used_from,
         )
+        .outerjoin(UserAccount, UserAccount.id == ApiKey.user_id)
         .where(ApiKey.organization_id == organization_id)
         .order_by(ApiKey.id.desc())
         .limit(limit)
     )
+    if owner is not None:
+        query = query.where(ApiKey.user_id == owner)
     if before is not None:
         query = query.where(ApiKey.id < before)
-    return [KeyRow(*row) for row in session.execute(query)]
+    return [KeyRow._make(row) for row in session.execute(query)]
 
 
 def list_sessions(session: Session, user_id: int) -> list[SessionRow]:

@@ -12,7 +12,8 @@ decrypts, so keys can be exchanged while the server runs. A column that holds su
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -22,6 +23,7 @@ from sentrikat.infra.settings import Settings
 
 ENCRYPTED = "encrypted"  # key of a column's `info`; its value is the purpose
 KEY_FILE = "encryption.keys"  # in the data directory, one key a line, the newest first
+PEPPER_FILE = "api-keys.pepper"
 _OWNER_ONLY = 0o600
 
 
@@ -75,23 +77,38 @@ def open_vault(settings: Settings) -> Vault:
     return Vault(read_keys(settings.data_dir / KEY_FILE))
 
 
+def open_pepper(settings: Settings) -> bytes:
+    """Give what the secrets of API keys are hashed with beside the database, made at the first need."""
+    given = settings.api_key_pepper
+    if given is not None:
+        return given.get_secret_value().encode()
+    return read_or_make(
+        settings.data_dir / PEPPER_FILE, lambda: secrets.token_urlsafe(32).encode() + b"\n"
+    ).strip()
+
+
 def read_keys(path: Path) -> list[str]:
-    """Give the keys of a file, newest first; a file that is not there is made with one new key.
+    """Give the keys of a file, newest first; a file that is not there is made with one new key."""
+    return read_or_make(path, lambda: Fernet.generate_key() + b"\n").decode("ascii").split()
+
+
+def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Give the content of a secret file; one that is not there is made, readable by its owner only.
 
     Two processes may start in the same instant: the file appears whole or not at all, and the second one
     reads what the first one wrote.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        write_owner_only(fresh, Fernet.generate_key() + b"\n")
+        fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        write_owner_only(fresh, make())
         try:
             os.link(fresh, path)
         except FileExistsError:
             pass  # the other process was first: its key counts
         finally:
             fresh.unlink()
-    return path.read_text(encoding="ascii").split()
+    return path.read_bytes()
 
 
 def write_owner_only(path: Path, content: bytes) -> None:

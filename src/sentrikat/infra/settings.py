@@ -138,6 +138,14 @@ class Settings(BaseSettings):
         "the first need.",
     )
 
+    api_key_pepper: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="What the secrets of API keys are hashed with, at least 32 characters; without it a copy of "
+        "the database lets nobody check a guess. Every process needs the same, and changing it ends every key. "
+        "Unset: api-keys.pepper in the data directory, made at the first need.",
+    )
+
     # Requests a client may make (docs/admin/rate-limits.md); 0 is no limit
     rate_limit_api_per_hour: int = Field(
         default=200,  # both required by SEC-6
@@ -355,6 +363,7 @@ class Settings(BaseSettings):
         "ca_file",
         "encryption_keys",
         "password_list_file",
+        "api_key_pepper",
         "audit_key_file",
         "smtp_host",
         "smtp_user",

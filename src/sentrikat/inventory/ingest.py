@@ -32,6 +32,7 @@ from sentrikat.domain.inventory import (
 from sentrikat.domain.matching.microsoft_programs import reported_updates
 from sentrikat.infra.database.locks import KNOWLEDGE, lock_number, shared_advisory_lock
 from sentrikat.inventory import statements
+from sentrikat.inventory.asset_limits import admit_new_asset
 from sentrikat.inventory.corrections import corrected, list_corrections
 from sentrikat.inventory.difference import (
     Change,
@@ -196,7 +197,10 @@ class _Ingest:
         return by_key[chosen.key] if chosen is not None else None
 
     def _new_asset(self) -> int:
-        parameters = self._described(None) | {"received_at": self.receipt.received_at}
+        parameters = self._described(None) | {
+            "received_at": self.receipt.received_at,
+            "key_family": admit_new_asset(self.session, self.receipt.organization_id, self.receipt.key_id),
+        }
         asset_id: int = self.session.execute(statements.NEW_ASSET, parameters).scalar_one()
         return asset_id
 

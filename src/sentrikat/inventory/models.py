@@ -163,6 +163,12 @@ class Asset(Base):
         Index("ix_asset_organization_id_machine_id", "organization_id", "machine_id"),
         Index("ix_asset_organization_id_agent_id", "organization_id", "agent_id"),
         Index("ix_asset_organization_id_report_digest", "organization_id", "report_digest"),
+        Index(
+            "ix_asset_key_family",
+            "organization_id",
+            "key_family",
+            postgresql_where=text("key_family is not null"),
+        ),
         CheckConstraint("exposure in ('public','internal','unknown')", name="exposure"),
         CheckConstraint("criticality between 1 and 4", name="criticality"),
     )
@@ -183,6 +189,8 @@ class Asset(Base):
     # The receipt's, of the complete report that stands; None where the same words could mean something else now.
     report_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
     retired_at: Mapped[datetime | None] = mapped_column(Moment)
+    # The line of keys that brought it in, where those have a limit of assets.
+    key_family: Mapped[int | None] = mapped_column(BigInteger)
     updates: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))  # as reported
     # What is in effect of them: installed, superseded by what is installed, or part of the system's build. Derived
     # from the line above and from `vendor_update`, refreshed when either moves (inventory.updates).
@@ -256,6 +264,7 @@ class Receipt(Base):
     status: Mapped[str] = mapped_column(Text, server_default="received")
     detail: Mapped[str | None] = mapped_column(Text)
     asset_id: Mapped[int | None] = mapped_column(BigInteger)
+    key_id: Mapped[int | None] = mapped_column(BigInteger)  # the API key it came with
     asset_hint: Mapped[str | None] = mapped_column(Text)  # host name to file an SBOM under
     confirmed: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     installed: Mapped[int | None] = mapped_column(Integer)

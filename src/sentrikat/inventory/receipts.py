@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import Conflict, NotFound
 from sentrikat.infra.jobs import enqueue
+from sentrikat.inventory.asset_limits import require_room
 from sentrikat.inventory.models import Receipt
 from sentrikat.inventory.readers import Reading, agent_report, read_report
 
@@ -36,12 +37,13 @@ def accept(
     *,
     now: datetime,
     asset_hint: str | None = None,
+    key_id: int | None = None,
 ) -> Receipt:
     """Take a report in: check it, keep it, queue its ingest; nothing is stored of what is refused.
 
     The same report sent again gets its first receipt. `asset_hint` names the host an SBOM is filed under.
     InvalidInput for a report that breaks its form; Conflict for other content under a known report id, and for
-    an SBOM of a host whose agent reports by itself.
+    an SBOM of a host whose agent reports by itself; Forbidden where the API key `key_id` may bring in no more assets.
     """
     reading = read_report(body, form, hostname=asset_hint)
     digest = hashlib.sha256(body).digest()
@@ -49,6 +51,8 @@ def accept(
         return known
     if reading.form != agent_report.FORM:
         _refuse_beside_agent(session, organization_id, reading)
+    if key_id is not None:
+        require_room(session, organization_id, key_id, reading.inventory)
     new = (
         insert(Receipt)
         .values(
@@ -62,6 +66,7 @@ def accept(
             received_at=now,
             status="received",
             detail="; ".join(reading.remarks) or None,
+            key_id=key_id,
             asset_hint=None if reading.form == agent_report.FORM else reading.inventory.hostname,
         )
         .on_conflict_do_nothing(index_elements=["organization_id", "report_id"])

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 RECEIPT = text(
     "select id, organization_id, form, body, received_at, status, detail, asset_id, asset_hint, confirmed,"
-    " content_digest,"
+    " content_digest, key_id,"
     " exists (select from title_correction t where t.organization_id = receipt.organization_id) as corrects"
     " from receipt where id = :id for update"
 )
@@ -44,8 +44,8 @@ CANDIDATES = text(
 )
 NEW_ASSET = text(
     "insert into asset (organization_id, hostname, agent_id, machine_id, os_family, os, first_seen_at,"
-    " last_report_at) values (:organization_id, :hostname, :agent_id, :machine_id, :family,"
-    " cast(:os as jsonb), :collected_at, :received_at) returning id"
+    " last_report_at, key_family) values (:organization_id, :hostname, :agent_id, :machine_id, :family,"
+    " cast(:os as jsonb), :collected_at, :received_at, :key_family) returning id"
 )
 FINISH = text(
     "with done as (update receipt set status = :status, detail = :detail, asset_id = :asset_id,"

@@ -75,6 +75,11 @@ def password_sources_of(request: Request) -> Sequence[PasswordSource]:
     return sources(address_of(request))
 
 
+def pepper_of(request: Request) -> bytes:
+    """Give what secrets of keys are hashed with."""
+    return cast("bytes", request.app.state.pepper())
+
+
 def cookies_of(request: Request) -> Cookies:
     """Give the names of our cookies."""
     return Cookies.named(secure=settings_of(request).secure_cookies)

@@ -1,16 +1,31 @@
 from __future__ import annotations
 
+import hashlib
+import hmac
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
-from sentrikat.domain.errors import Forbidden, InvalidInput, NotFound
+from sentrikat.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from sentrikat.domain.permissions import COMMAND_LINE, INSTALLATION_ADMINISTRATOR, Caller, Permission
-from sentrikat.identity.api_keys import KeyRefused, Made, caller_of_key, create_key, read_scopes, revoke_key
+from sentrikat.identity.api_keys import (
+    KeyRefused,
+    Limits,
+    Made,
+    caller_of_key,
+    create_key,
+    read_scopes,
+    revoke_key,
+    rotate_key,
+)
+from sentrikat.identity.models import ApiKey
 from sentrikat.identity.organizations import create_organization
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
+
+PEPPER = b"a pepper of thirty-two characters"
 
 
 @pytest.fixture
@@ -23,12 +38,14 @@ def administrator(database: Database, clock: FrozenClock) -> Caller:
 def make(database: Database, clock: FrozenClock, caller: Caller, **changes: object) -> Made:
     arguments = {"name": "agents", "scopes": {Permission.REPORT_SUBMIT}, "expires_at": None, **changes}
     with database.as_organization(caller.organization_id) as session:
-        return create_key(session, caller, now=clock.now(), **arguments)  # type: ignore[arg-type]
+        return create_key(session, caller, pepper=PEPPER, now=clock.now(), **arguments)  # type: ignore[arg-type]
 
 
-def look(database: Database, clock: FrozenClock, key: str) -> Caller | KeyRefused:
+def look(
+    database: Database, clock: FrozenClock, key: str, address: str | None = None, pepper: bytes = PEPPER
+) -> Caller | KeyRefused:
     with database.as_system() as session:
-        return caller_of_key(session, key, address=None, now=clock.now())
+        return caller_of_key(session, key, pepper=pepper, address=address, now=clock.now())
 
 
 def test_a_key_stands_for_its_organization_and_its_scopes(
@@ -119,3 +136,106 @@ def test_an_analyst_makes_no_keys(database: Database, clock: FrozenClock, admini
 
     with pytest.raises(Forbidden):
         make(database, clock, analyst)
+
+
+def test_without_the_pepper_a_copy_of_the_database_checks_nothing(
+    database: Database, clock: FrozenClock, administrator: Caller
+) -> None:
+    made = make(database, clock, administrator)
+
+    assert refusal(look(database, clock, made.secret, pepper=b"another")) == "key_unknown"
+
+
+def test_a_key_of_before_the_pepper_works_and_is_sealed_by_its_use(
+    database: Database, clock: FrozenClock, administrator: Caller
+) -> None:
+    made = make(database, clock, administrator)
+    plain = hashlib.sha256(made.secret[14:].encode()).digest()
+    with database.as_system() as session:
+        session.execute(update(ApiKey).values(secret_hash=plain, peppered=False))
+
+    assert isinstance(look(database, clock, made.secret), Caller)
+    with database.as_system() as session:
+        kept = session.get_one(ApiKey, made.id)
+        assert kept.peppered
+        assert kept.secret_hash == hmac.digest(PEPPER, made.secret[14:].encode(), "sha256")
+    assert isinstance(look(database, clock, made.secret), Caller)
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("192.0.2.77", True),
+        ("::ffff:192.0.2.77", True),  # the same machine, seen through a dual-stack socket
+        ("2001:db8::1", True),
+        ("198.51.100.1", False),
+        ("2001:db9::1", False),
+        (None, False),
+        ("not an address", False),
+    ],
+)
+def test_a_key_of_a_network_works_from_there_alone(
+    database: Database, clock: FrozenClock, administrator: Caller, address: str | None, allowed: bool
+) -> None:
+    made = make(database, clock, administrator, limits=Limits(("192.0.2.9/24", "2001:db8::/32")))
+
+    found = look(database, clock, made.secret, address)
+
+    assert isinstance(found, Caller) is allowed
+    assert allowed or refusal(found) == "key_address"
+
+
+@pytest.mark.parametrize(
+    ("limits", "named"),
+    [
+        (Limits(("10.0.0.0/99",)), "networks"),
+        (Limits(("everywhere",)), "networks"),
+        (Limits(tuple(f"10.0.{n}.0/24" for n in range(51))), "networks"),
+        (Limits(max_assets=0), "max_assets"),
+        (Limits(max_assets=1_000_001), "max_assets"),
+    ],
+)
+def test_limits_that_cannot_be_meant_are_refused(
+    database: Database, clock: FrozenClock, administrator: Caller, limits: Limits, named: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        make(database, clock, administrator, limits=limits)
+    assert named in refused.value.fields
+
+
+def test_a_rotated_key_works_until_the_overlap_ends_and_its_successor_goes_on(
+    database: Database, clock: FrozenClock, administrator: Caller
+) -> None:
+    limits = Limits(("192.0.2.0/24",), 5)
+    old = make(database, clock, administrator, expires_at=clock.now() + timedelta(days=30), limits=limits)
+    clock.advance(timedelta(days=20))
+    with database.as_organization(administrator.organization_id) as session:
+        new = rotate_key(
+            session, administrator, old.id, pepper=PEPPER, overlap=timedelta(hours=2), now=clock.now()
+        )
+
+    assert isinstance(look(database, clock, old.secret, "192.0.2.1"), Caller)
+    assert isinstance(look(database, clock, new.secret, "192.0.2.1"), Caller)
+    assert refusal(look(database, clock, new.secret, "192.0.3.1")) == "key_address"
+    clock.advance(timedelta(hours=2))
+    assert refusal(look(database, clock, old.secret, "192.0.2.1")) == "key_expired"
+    clock.advance(timedelta(days=29))
+    assert isinstance(look(database, clock, new.secret, "192.0.2.1"), Caller)
+
+
+def test_a_key_that_has_ended_has_no_successor(
+    database: Database, clock: FrozenClock, administrator: Caller
+) -> None:
+    made = make(database, clock, administrator)
+    with database.as_organization(administrator.organization_id) as session:
+        revoke_key(session, administrator, made.id, now=clock.now())
+    with (
+        pytest.raises(Conflict, match="ended already"),
+        database.as_organization(administrator.organization_id) as session,
+    ):
+        rotate_key(session, administrator, made.id, pepper=PEPPER, overlap=timedelta(0), now=clock.now())
+
+
+def refusal(found: Caller | KeyRefused) -> str:
+    assert isinstance(found, KeyRefused)
+    return found.code
