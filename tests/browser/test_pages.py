@@ -30,6 +30,7 @@ PAGES = [
 ]
 # What an installation administrator sees beside them.
 INSTALLATION_PAGES = [
+    "/audit/installation",
     "/users",
     "/users/1",
     "/organizations",

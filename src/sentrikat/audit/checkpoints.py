@@ -162,3 +162,17 @@ def last_signed(session: Session, organization_id: int) -> Signed | None:
         .where(AuditEntry.organization_id == organization_id, AuditEntry.id > last.entry_id)
     )
     return Signed(last.at, last.number, last.entry_id, last.entries, since or 0)
+
+
+def unsigned_since(session: Session, organization_id: int, moment: datetime) -> bool:
+    """Say whether a chain has entries from before `moment` that no checkpoint covers."""
+    signed = select(func.coalesce(func.max(AuditCheckpoint.entry_id), 0)).where(
+        AuditCheckpoint.organization_id == organization_id
+    )
+    oldest = session.scalar(
+        select(AuditEntry.at)
+        .where(AuditEntry.organization_id == organization_id, AuditEntry.id > signed.scalar_subquery())
+        .order_by(AuditEntry.id)
+        .limit(1)
+    )
+    return oldest is not None and oldest < moment

@@ -5,15 +5,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import typer
 from rich.console import Console
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from sentrikat.audit.checkpoints import chains, unsigned_since
+from sentrikat.audit.delivery import destination_of, state_of
 from sentrikat.cli.declared import needs
 from sentrikat.domain.permissions import Permission
 from sentrikat.infra.clock import SystemClock
+from sentrikat.infra.database import tenancy
 from sentrikat.infra.database.reach import open_database
 from sentrikat.infra.settings import Settings, load
 from sentrikat.migrations import runner
@@ -21,6 +25,7 @@ from sentrikat.vulnerabilities.freshness import feed_statuses
 
 # A full NVD import writes some 3 GB of rows, indexes and log before it is compacted.
 LEAST_FREE_BYTES = 5 * 1024**3
+SIGNED_WITHIN = timedelta(days=2)  # checkpoints are made once a day
 WAITING_MINUTES = 15  # jobs wait seconds; a quarter of an hour means that no worker runs
 
 
@@ -63,6 +68,7 @@ def examine(settings: Settings, url: str, engine: Engine) -> Iterator[Diagnosis]
         lambda: _queue(engine),
         lambda: _disk(settings),
         lambda: _feeds(engine),
+        lambda: _audit(settings, engine),
     )
     for look in looks:
         yield look()
@@ -144,6 +150,30 @@ def _disk(settings: Settings) -> Diagnosis:
             "Disk", said, f"Keep at least {LEAST_FREE_BYTES // 1024**3} GB free for feed imports."
         )
     return Diagnosis("Disk", said)
+
+
+def _audit(settings: Settings, engine: Engine) -> Diagnosis:
+    now = SystemClock().now()
+    with Session(engine) as session:
+        tenancy.enter(session.connection(), tenancy.SYSTEM)
+        found = chains(session)
+        late = [chain for chain in found if unsigned_since(session, chain, now - SIGNED_WITHIN)]
+        name = destination_of(settings)
+        state = state_of(session, name) if name is not None else None
+    if late:
+        return Diagnosis(
+            "Audit log",
+            f"{len(late)} of {len(found)} chains have entries that no checkpoint covers after two days",
+            "Look why: sentrikat audit checkpoint signs them, or names what is broken.",
+        )
+    if state is not None and state.failing_since is not None:
+        return Diagnosis(
+            "Audit log",
+            f"{state.waiting} entries wait since {state.failing_since:%Y-%m-%d %H:%M} UTC: {state.trouble}",
+            "Nothing is lost. See that the collector can be reached: sentrikat audit deliver",
+        )
+    said = f"{len(found)} chains, signed"
+    return Diagnosis("Audit log", said if name is None else f"{said}, handed on to {name}")
 
 
 def _feeds(engine: Engine) -> Diagnosis:

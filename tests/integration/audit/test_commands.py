@@ -187,3 +187,13 @@ def test_a_command_that_changes_something_is_logged_and_does_not_happen_unlogged
     assert rows
     assert {row.actor for row in rows} == {"cli"}
     assert all(":" in row.object for row in rows)
+
+
+@pytest.mark.usefixtures("told")
+def test_the_doctor_says_that_the_log_is_not_signed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its entries are of June 2026, which is more than two days ago."""
+    run(["doctor"])
+    assert "Audit log: 3 of 3 chains have entries that no checkpoint covers" in capsys.readouterr().out
+    assert run(["audit", "checkpoint"]) == 0
+    run(["doctor"])
+    assert "Audit log: 3 chains, signed" in capsys.readouterr().out
