@@ -284,14 +284,17 @@ def normal_display_name(name: str) -> str:
 def _require_another(session: Session, user: UserAccount, done: str) -> None:
     # One at a time: two who take each other's rights away in the same moment would both find the other.
     advisory_lock(session, "installation administrators")
-    others = session.scalar(
-        select(UserAccount.id)
-        .where(UserAccount.installation_admin, UserAccount.disabled_at.is_(None), UserAccount.id != user.id)
-        .limit(1)
+    query = select(UserAccount.id).where(
+        UserAccount.installation_admin, UserAccount.disabled_at.is_(None), UserAccount.id != user.id
     )
-    if others is None:
+    local = user.provider_id is None
+    if local:
+        # Those of a directory cannot sign in while it is down, and lose the right when their group does.
+        query = query.where(UserAccount.provider_id.is_(None))
+    if session.scalar(query.limit(1)) is None:
+        last = "last installation administrator" + (" with a local password" if local else "")
         raise Conflict(
-            f"The account “{user.login}” was not {done}: it is the last installation administrator.",
+            f"The account “{user.login}” was not {done}: it is the {last}.",
             hint="Make another one first. Nothing was changed.",
         )
 

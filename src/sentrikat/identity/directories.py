@@ -8,7 +8,7 @@ installation; the person is told what everybody is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -43,7 +43,7 @@ class StoredDirectory:
     provider_id: int
     name: str
     settings: LdapSettings
-    secret: str | None
+    secret: str | None = field(repr=False)  # in no log and no traceback
 
 
 def password_sources(

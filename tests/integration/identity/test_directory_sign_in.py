@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 from sqlalchemy import func, select
 
 from sentrikat.audit.queries import list_entries
+from sentrikat.cli import run
 from sentrikat.domain.errors import Conflict, Forbidden, InvalidInput
 from sentrikat.domain.permissions import COMMAND_LINE, SYSTEM, Caller, Role, permissions_of
 from sentrikat.identity import sign_in
@@ -36,6 +38,7 @@ from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.encryption import open_vault
 from sentrikat.infra.settings import Settings
+from sentrikat.reactions import SCHEDULE, run_directory_sync
 from tests.integration.identity.directories import ad_settings, openldap_settings
 from tests.peers.openldap import SERVICE_PASSWORD, OpenLdap, password_of, person_dn
 from tests.peers.processes import free_port
@@ -462,3 +465,53 @@ def test_two_providers_have_two_names(site: Site, openldap: OpenLdap) -> None:
     site.add(openldap_settings(openldap), SERVICE_PASSWORD)
     with pytest.raises(Conflict, match="is taken"):
         site.add(openldap_settings(openldap), SERVICE_PASSWORD)
+
+
+# -- from the command line and by the worker ------------------------------------------------------
+
+
+@pytest.fixture
+def _commands(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTRIKAT_DATABASE_URL", site.database.url)
+    monkeypatch.setenv("SENTRIKAT_DATA_DIR", str(site.settings.data_dir))
+    monkeypatch.setenv("DIRECTORY_PASSWORD", SERVICE_PASSWORD)
+
+
+@pytest.mark.usefixtures("_commands")
+def test_a_directory_is_set_up_tested_and_synchronized_by_commands(
+    site: Site, openldap: OpenLdap, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "directory.json"
+    file.write_text(json.dumps(openldap_settings(openldap)))
+
+    assert run(["identity", "add-directory", "Head office", str(file)]) == 0
+    assert run(["identity", "add-rule", "Head office", "staff", "-o", "acme", "--role", "analyst"]) == 0
+    assert run(["identity", "test", "Head office", "--login", "jane"]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 1 apply" in said
+    assert SERVICE_PASSWORD not in said
+    assert run(["identity", "test", "Head office", "--login", "nobody"]) == 1
+    assert site.sign_in("jane", password_of("jane")).right
+    assert run(["identity", "sync", "Head office"]) == 0
+    assert "1 of 1 accounts found" in capsys.readouterr().out
+    assert run(["identity", "list"]) == 0
+    assert run(["identity", "sync", "No such"]) == 1
+
+
+@pytest.mark.usefixtures("_commands")
+def test_the_worker_s_hourly_job_goes_through_every_directory(site: Site, openldap: OpenLdap) -> None:
+    quiet = site.add(openldap_settings(openldap, sync=False), SERVICE_PASSWORD, everybody(site), name="Quiet")
+    down = site.add(
+        openldap_settings(openldap, hosts=[f"127.0.0.1:{free_port()}"]),
+        "secret",
+        everybody(site),
+        name="Down",
+    )
+    up = site.add(openldap_settings(openldap), SERVICE_PASSWORD, everybody(site), name="Up")
+
+    run_directory_sync(site.database)
+
+    assert site.provider(quiet).last_sync_at is None
+    assert site.provider(down).last_error is not None
+    assert site.provider(up).last_sync_at is not None
+    assert any(one.job == "sync_directories" for one in SCHEDULE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -179,6 +181,22 @@ def test_ldaps_to_the_plain_port_is_told_as_what_it_is(openldap: OpenLdap) -> No
     with pytest.raises(DirectoryUnavailable) as refused:
         sign_in(settings, "jane", password_of("jane"))
     assert refused.value.step == "tls"
+
+
+@pytest.mark.parametrize("security", ["ldaps", "starttls"])
+def test_a_server_that_takes_the_connection_and_says_nothing_is_given_up(
+    openldap: OpenLdap, security: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        settings = openldap_settings(
+            openldap, security=security, hosts=[f"127.0.0.1:{port}"], timeout_seconds=1
+        )
+        began = time.monotonic()
+        with pytest.raises(DirectoryUnavailable):
+            sign_in(settings, "jane", password_of("jane"))
+
+    assert time.monotonic() - began < 5
 
 
 def test_the_next_host_is_asked_when_one_does_not_answer(openldap: OpenLdap) -> None:

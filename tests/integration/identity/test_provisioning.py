@@ -164,6 +164,27 @@ def test_the_installation_is_run_by_those_a_rule_names_for_it_and_only_so_long(s
     assert site.actions(0).count("account.installation_admin") == 2
 
 
+def test_an_administrator_of_a_directory_does_not_replace_the_last_one_with_a_local_password(
+    site: Site,
+) -> None:
+    with site.database.as_system() as session:
+        create_account(
+            session,
+            COMMAND_LINE,
+            login="local",
+            display_name="",
+            password="correct horse battery",
+            installation_admin=True,
+            now=site.clock.now(),
+        )
+    assert isinstance(site.admit(site.person("sk-admins")), UserAccount)
+
+    with site.database.as_system() as session:
+        with pytest.raises(Conflict, match="the last installation administrator with a local password"):
+            disable_account(session, COMMAND_LINE, get_account(session, "local"), now=site.clock.now())
+        disable_account(session, COMMAND_LINE, get_account(session, "jane"), now=site.clock.now())
+
+
 def test_an_administrator_made_by_a_person_stays_one(site: Site) -> None:
     user = site.admit(site.person("staff"))
     assert isinstance(user, UserAccount)
