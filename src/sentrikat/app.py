@@ -42,6 +42,7 @@ from sentrikat.infra.clock import Clock, SystemClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.encryption import open_pepper, open_vault
 from sentrikat.infra.settings import Settings
+from sentrikat.infra.turns import Turns
 from sentrikat.web.context import Cookies
 from sentrikat.web.errors import error_page
 from sentrikat.web.headers import HEADERS, SecurityHeaders
@@ -97,6 +98,8 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
     app.state.database = database
     app.state.pepper = cache(partial(open_pepper, settings))  # read, or made, when the first key is asked for
     app.state.clock = clock if clock is not None else SystemClock()
+    # Two hash at once (passwords.py); the third finds the next ready. All others wait without a thread.
+    app.state.hashing = Turns(3)
     # Where a session that a SAML provider vouched for proves again whose it is, if anywhere.
     app.state.confirm_elsewhere = _nowhere
     # Opened at the first secret, and then kept: an installation without any makes no key.

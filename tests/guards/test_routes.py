@@ -172,6 +172,30 @@ def test_what_is_sensitive_asks_for_a_fresh_proof(app: FastAPI) -> None:
     assert missing == set(NOT_SENSITIVE)
 
 
+HASHING = {
+    ("POST", "/sign-in"),
+    ("POST", "/sign-in/new-password"),
+    ("POST", "/profile/password"),
+    ("POST", "/reset-password"),
+    ("POST", "/confirm"),
+    ("POST", "/users"),
+    ("POST", "/users/{user_id}/password"),
+    ("POST", "/api/v1/users"),
+    ("POST", "/api/v1/users/{user_id}/password"),
+}
+
+
+def test_what_hashes_a_password_waits_for_its_turn_without_a_thread(app: FastAPI) -> None:
+    waiting = {
+        (method, entrance.path)
+        for entrance in entrances(app)
+        for method in entrance.methods
+        if any(asked.__name__ == "turn_to_hash" for asked in entrance.asked if hasattr(asked, "__name__"))
+    }
+
+    assert waiting == HASHING
+
+
 def test_excuses_are_of_routes_that_exist(app: FastAPI) -> None:
     assert {*PUBLIC, *ANY_ROLE} <= {entrance.path for entrance in entrances(app)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, cast
 
@@ -19,6 +19,7 @@ from sentrikat.identity.web_sessions import SessionLimits, is_csrf_token
 from sentrikat.infra.clock import Clock
 from sentrikat.infra.database import Database
 from sentrikat.infra.settings import Settings
+from sentrikat.infra.turns import Turns
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
@@ -119,6 +120,16 @@ def _client(
         agents = Budget(settings.rate_limit_agents_per_hour, settings.rate_limit_agents_per_day)
         return f"agents:{caller.actor}", agents
     return f"api:{caller.actor}", programs
+
+
+async def turn_to_hash(request: Request) -> AsyncIterator[None]:
+    """Wait, without a thread, until it is this request's turn to hash a password."""
+    async with cast("Turns", request.app.state.hashing).one():
+        yield
+
+
+HashingTurn = Annotated[None, Depends(turn_to_hash, scope="function")]
+"""For requests that hash a password: few at once, so that they leave threads for all others."""
 
 
 def visit_of(request: Request) -> Visit | None:

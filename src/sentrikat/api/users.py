@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from sentrikat.api.answers import Answer, json, page
-from sentrikat.api.context import Now, SystemSession, database_of, requires
+from sentrikat.api.context import HashingTurn, Now, SystemSession, database_of, requires
 from sentrikat.api.paging import PageParams, decode_cursor, encode_cursor
 from sentrikat.domain.errors import InvalidInput, NotFound
 from sentrikat.domain.permissions import Caller, Permission
@@ -80,7 +80,7 @@ def list_all(_caller: Reader, session: SystemSession, params: Annotated[PagePara
 
 
 @router.post("", status_code=201, response_model=OneTimePassword)
-def create(request: Request, caller: Manager, now: Now, wanted: NewUser) -> Response:
+def create(request: Request, caller: Manager, now: Now, wanted: NewUser, _turn: HashingTurn) -> Response:
     """Make an account with a one-time password. It is a member of no organization yet."""
     password = passwords.random_password()
     with database_of(request).as_system() as session:
@@ -115,7 +115,7 @@ def change(caller: Manager, session: SystemSession, now: Now, user_id: int, want
 
 
 @router.post("/{user_id}/password", status_code=201, response_model=OneTimePassword)
-def reset_password(request: Request, caller: Manager, now: Now, user_id: int) -> Response:
+def reset_password(request: Request, caller: Manager, now: Now, user_id: int, _turn: HashingTurn) -> Response:
     """Give an account a one-time password and end its sessions."""
     database, password = database_of(request), passwords.random_password()
     with database.as_system() as session:

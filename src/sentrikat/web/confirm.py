@@ -18,6 +18,7 @@ from sentrikat.identity import accounts, notices, passwords, second_factor, thro
 from sentrikat.identity.access import Visit
 from sentrikat.web.context import (
     Form,
+    HashingTurn,
     Now,
     database_of,
     password_sources_of,
@@ -39,7 +40,7 @@ def show(request: Request, visit: Owner, now: Now, next: str = "/") -> Response:
 
 
 @router.post("")
-def confirm(request: Request, visit: Owner, now: Now, form: Form) -> Response:
+def confirm(request: Request, visit: Owner, now: Now, form: Form, _turn: HashingTurn) -> Response:
     """Take either, note the moment, and go back under a new cookie."""
     own, back = visit.session, own_path(form.get("next", "/"))
     password, code = form.get("password", ""), form.get("code", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, cast
@@ -27,6 +27,7 @@ from sentrikat.infra.clock import Clock
 from sentrikat.infra.database import Database
 from sentrikat.infra.encryption import Vault
 from sentrikat.infra.settings import Settings
+from sentrikat.infra.turns import Turns
 
 CSRF_FIELD = "csrf_token"
 
@@ -100,6 +101,16 @@ def limits_of(settings: Settings) -> SessionLimits:
     return SessionLimits(
         timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_lifetime_hours)
     )
+
+
+async def turn_to_hash(request: Request) -> AsyncIterator[None]:
+    """Wait, without a thread, until it is this request's turn to hash a password."""
+    async with cast("Turns", request.app.state.hashing).one():
+        yield
+
+
+HashingTurn = Annotated[None, Depends(turn_to_hash, scope="function")]
+"""For requests that hash a password: few at once, so that they leave threads for all others."""
 
 
 def find_visit(request: Request) -> Visit | None:

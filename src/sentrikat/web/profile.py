@@ -14,7 +14,7 @@ from sentrikat.domain.permissions import Permission
 from sentrikat.identity import accounts, passwords, second_factor, throttle, web_sessions
 from sentrikat.identity.access import Visit
 from sentrikat.identity.queries import list_sessions
-from sentrikat.web.context import Form, Now, database_of, requires, settings_of
+from sentrikat.web.context import Form, HashingTurn, Now, database_of, requires, settings_of
 from sentrikat.web.new_password import hashed_if_good, words_about
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other, with_session
@@ -39,7 +39,7 @@ def show(request: Request, visit: Owner, now: Now, saved: str = "") -> Response:
 
 
 @router.post("/password")
-def change_password(request: Request, visit: Owner, now: Now, form: Form) -> Response:
+def change_password(request: Request, visit: Owner, now: Now, form: Form, _turn: HashingTurn) -> Response:
     """Change the password, given the present one; every other browser is signed out."""
     database, login = database_of(request), visit.session.login
     current, new = form.get("current_password", ""), form.get("new_password", "")

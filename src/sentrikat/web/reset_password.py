@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request, Response
 from sentrikat.domain.errors import InvalidInput, NotFound
 from sentrikat.identity import password_reset, throttle
 from sentrikat.web.context import (
+    HashingTurn,
     Now,
     VisitorForm,
     address_of,
@@ -85,7 +86,7 @@ def show(request: Request, now: Now, token: str = "") -> Response:
 
 
 @router.post("/reset-password")
-def reset(request: Request, now: Now, form: VisitorForm) -> Response:
+def reset(request: Request, now: Now, form: VisitorForm, _turn: HashingTurn) -> Response:
     """Store the new password; every session of the account ends, and signing in is as ever."""
     settings, name = settings_of(request), cookies_of(request).reset
     token = request.cookies.get(name, "")

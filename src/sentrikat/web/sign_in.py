@@ -16,6 +16,7 @@ from sentrikat.identity.admission import HalfOpen, Reason, Refused, SignedIn, St
 from sentrikat.identity.password_reset import is_offered
 from sentrikat.web.context import (
     Form,
+    HashingTurn,
     Now,
     VisitorForm,
     address_of,
@@ -50,7 +51,7 @@ def show(request: Request, now: Now, next: str = "/", changed: bool = False) -> 
 
 
 @router.post("/sign-in")
-def submit(request: Request, now: Now, form: VisitorForm) -> Response:
+def submit(request: Request, now: Now, form: VisitorForm, _turn: HashingTurn) -> Response:
     """Check the password and open a session under a new cookie."""
     login, back = form.get("login", "")[:200], own_path(form.get("next", "/"))
     outcome = _sign_in(request, login, form.get("password", ""), back, now)

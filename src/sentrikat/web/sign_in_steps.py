@@ -22,6 +22,7 @@ from sentrikat.identity.models import UserAccount
 from sentrikat.identity.second_factor import Factor
 from sentrikat.web.context import (
     CSRF_FIELD,
+    HashingTurn,
     Now,
     cookies_of,
     database_of,
@@ -148,7 +149,9 @@ def show_new_password(request: Request, resumed: HalfOpen, now: Now) -> Response
 
 
 @router.post("/new-password")
-def set_new_password(request: Request, resumed: HalfOpen, now: Now, form: Form) -> Response:
+def set_new_password(
+    request: Request, resumed: HalfOpen, now: Now, form: Form, _turn: HashingTurn
+) -> Response:
     """Store the new password and go on."""
     if elsewhere := _elsewhere(resumed, Step.NEW_PASSWORD):
         return elsewhere

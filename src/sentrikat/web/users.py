@@ -21,7 +21,7 @@ from sentrikat.identity.queries import (
     organizations_of,
 )
 from sentrikat.web import cursors
-from sentrikat.web.context import Form, Now, SystemSession, database_of, requires
+from sentrikat.web.context import Form, HashingTurn, Now, SystemSession, database_of, requires
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
 
@@ -39,7 +39,7 @@ def show(
 
 
 @router.post("")
-def create(request: Request, visit: Manager, now: Now, form: Form) -> Response:
+def create(request: Request, visit: Manager, now: Now, form: Form, _turn: HashingTurn) -> Response:
     """Make an account and show its one-time password."""
     password = passwords.random_password()
     database = database_of(request)
@@ -68,7 +68,9 @@ def show_one(request: Request, visit: Reader, session: SystemSession, now: Now, 
 
 
 @router.post("/{user_id}/password")
-def reset_password(request: Request, visit: Manager, now: Now, user_id: int, _form: Form) -> Response:
+def reset_password(
+    request: Request, visit: Manager, now: Now, user_id: int, _form: Form, _turn: HashingTurn
+) -> Response:
     """Give an account a one-time password and show it, this once."""
     database, password = database_of(request), passwords.random_password()
     with database.as_system() as session:
