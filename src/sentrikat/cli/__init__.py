@@ -26,6 +26,7 @@ COMMANDS = (
     "explain",
     "users",
     "identity",
+    "keys",
     "audit",
     "doctor",
 )

@@ -5,7 +5,8 @@
     vault.decrypt(row.secret, purpose="identity_provider.secret")
 
 Fernet (AES-128-CBC with HMAC-SHA-256) from the cryptography package. The first key encrypts, every key
-decrypts, so keys can be exchanged while the server runs. A column that holds such a value says so:
+decrypts, and the file of keys is read again when it changed, so keys can be exchanged while the server runs
+(infra/key_rotation.py). A column that holds such a value says so:
 `mapped_column(LargeBinary, info={ENCRYPTED: "identity_provider.secret"})`; key rotation finds them by it.
 """
 
@@ -37,8 +38,13 @@ class Vault:
     """Encrypts and decrypts. Keys never leave it."""
 
     def __init__(self, keys: Sequence[str]) -> None:
+        self._use(keys)
+
+    def _use(self, keys: Sequence[str]) -> None:
         try:
-            self._fernet = MultiFernet([Fernet(key) for key in keys])
+            fernets = [Fernet(key) for key in keys]
+            self._fernet = MultiFernet(fernets)
+            self._newest = fernets[0]
         except ValueError as error:
             # The key itself must not be repeated in an error that is logged.
             raise InvalidInput(
@@ -52,10 +58,12 @@ class Vault:
 
     def encrypt(self, secret: str, *, purpose: str) -> bytes:
         """Encrypt a secret. The purpose is sealed with it: a value copied into another column is refused."""
+        self._look()
         return self._fernet.encrypt(_bound(purpose) + secret.encode())
 
     def decrypt(self, token: bytes, *, purpose: str) -> str:
         """Give back the secret; SecretUnreadable if no key fits or it was encrypted for something else."""
+        self._look()
         try:
             opened = self._fernet.decrypt(token)
         except InvalidToken:
@@ -68,13 +76,41 @@ class Vault:
         """Encrypt the secret anew with the first key."""
         return self.encrypt(self.decrypt(token, purpose=purpose), purpose=purpose)
 
+    def is_newest(self, token: bytes) -> bool:
+        """Say whether a value was encrypted with the first key, so that the others are not needed for it."""
+        self._look()
+        try:
+            self._newest.decrypt(token)
+        except InvalidToken:
+            return False
+        return True
+
+    def _look(self) -> None:
+        """Find out whether the keys are still the same; those of the settings are, until the next start."""
+
+
+class FileVault(Vault):
+    """A vault whose keys are in a file that `sentrikat keys` may change while we run."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        super().__init__(read_keys(path))
+        self._seen = _stamp(path)
+
+    def _look(self) -> None:
+        now = _stamp(self._path)
+        # A file that is gone is no reason to forget the keys, nor to make others.
+        if now is not None and now != self._seen:
+            self._use(self._path.read_text(encoding="ascii").split())
+            self._seen = now
+
 
 def open_vault(settings: Settings) -> Vault:
     """Open the vault with the keys of the settings, or of the data directory, where the first call makes one."""
     given = settings.encryption_keys
     if given is not None:
         return Vault([key for key in given.get_secret_value().replace(",", " ").split() if key])
-    return Vault(read_keys(settings.data_dir / KEY_FILE))
+    return FileVault(settings.data_dir / KEY_FILE)
 
 
 def open_pepper(settings: Settings) -> bytes:
@@ -111,6 +147,19 @@ def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
     return path.read_bytes()
 
 
+def write_keys(path: Path, keys: Sequence[str]) -> None:
+    """Replace the keys of a file at one stroke; who reads it sees all old ones or all new ones."""
+    Vault(keys)  # refuses what is no key
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    write_owner_only(fresh, "".join(f"{key}\n" for key in keys).encode())
+    fresh.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)  # a secret must not be stored under a key that a power cut takes away
+    finally:
+        os.close(directory)
+
+
 def write_owner_only(path: Path, content: bytes) -> None:
     """Write a file that nobody else could read at any moment; it is on disk when this returns."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
@@ -118,6 +167,14 @@ def write_owner_only(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None
+    return state.st_ino, state.st_mtime_ns
 
 
 def _bound(purpose: str) -> bytes:
