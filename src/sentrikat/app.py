@@ -37,7 +37,6 @@ from sentrikat.domain.errors import (
 from sentrikat.identity.access import NotAuthenticated
 from sentrikat.identity.budgets import TooManyRequests
 from sentrikat.identity.directories import password_sources
-from sentrikat.identity.web_sessions import SignedInSession
 from sentrikat.infra.clock import Clock, SystemClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.encryption import open_pepper, open_vault
@@ -47,6 +46,7 @@ from sentrikat.web.context import Cookies
 from sentrikat.web.errors import error_page
 from sentrikat.web.headers import HEADERS, SecurityHeaders
 from sentrikat.web.router import router as web_router
+from sentrikat.web.single_sign_on import ask_again
 
 log = structlog.get_logger()
 
@@ -101,7 +101,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
     # Two hash at once (passwords.py); the third finds the next ready. All others wait without a thread.
     app.state.hashing = Turns(3)
     # Where a session that a SAML provider vouched for proves again whose it is, if anywhere.
-    app.state.confirm_elsewhere = _nowhere
+    app.state.confirm_elsewhere = ask_again
     # Opened at the first secret, and then kept: an installation without any makes no key.
     app.state.vault = cache(partial(open_vault, settings))
     # Asked at every sign-in: which directories there are may change while the server runs.
@@ -120,10 +120,6 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
     app.add_middleware(RequestId)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
     return app
-
-
-def _nowhere(_session: SignedInSession, _back: str) -> str | None:
-    return None
 
 
 class RequestId:

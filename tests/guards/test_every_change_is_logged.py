@@ -39,6 +39,7 @@ from sentrikat.infra.encryption import Vault
 from sentrikat.infra.settings import Settings
 from tests.flows.conftest import NOON
 from tests.flows.estate import PASSWORD, Estate, feeds, key, people, report, session_of
+from tests.identity_provider import keys
 from tests.postgres import SharedServer
 
 # What changes something and is not logged, and why.
@@ -119,6 +120,11 @@ class World:
         body = {"kind": "ldap", "name": name or f"Directory {next(self.numbers)}", "settings": DIRECTORY}
         made = self.send(Call(body), f"{API_PREFIX}/identity-providers", "POST")
         return {"provider_id": made.json()["id"]}
+
+    def saml(self) -> dict[str, Any]:
+        """Make a SAML provider, and give where it is in an address."""
+        made = self.send(Call(_saml_form(self)), "/identity-providers/saml", "POST")
+        return {"provider_id": int(made.headers["location"].split("/")[2])}
 
     def held_report(self) -> int:
         """Give a report that waits for somebody's confirmation."""
@@ -332,6 +338,16 @@ def _own_session(world: World) -> dict[str, object]:
     return {"session_id": world.scalar("select max(id) from web_session")}
 
 
+def _saml_form(world: World) -> dict[str, str]:
+    return {
+        "name": f"Provider {next(world.numbers)}",
+        "entity_id": "https://idp.example.org",
+        "sso_url": "https://idp.example.org/sso",
+        "certificates": keys("idp").certificate.pem,
+        "skew_seconds": "60",
+    }
+
+
 CHANGES: dict[str, Callable[[World], Call]] = {
     "POST /api/v1/receipts/{receipt_id}/confirmation": lambda w: Call(
         address={"receipt_id": w.held_report()}
@@ -394,6 +410,11 @@ CHANGES: dict[str, Callable[[World], Call]] = {
     ),
     "POST /identity-providers/{provider_id}/delete": lambda w: Call(
         {"name": "To be removed"}, w.directory("To be removed")
+    ),
+    "POST /identity-providers/saml": lambda w: Call(_saml_form(w)),
+    "POST /identity-providers/{provider_id}/saml": lambda w: Call(_saml_form(w), w.saml()),
+    "POST /identity-providers/saml/keys": lambda w: Call(
+        {"action": "retire" if w.scalar("select count(*) from saml_key where state = 'next'") else "prepare"}
     ),
     "POST /members": lambda w: Call({"login": w.login_of(w.fresh_user()), "role": "viewer"}),
     "POST /members/{user_id}/role": lambda w: Call({"role": "analyst"}, {"user_id": w.member()}),

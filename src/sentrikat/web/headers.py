@@ -43,10 +43,11 @@ class SecurityHeaders:
                     # A page may say less about where people come from, never more.
                     if name != "Referrer-Policy" or headers.get(name) != "no-referrer":
                         headers[name] = value
-                # The page that carries a message to an identity provider may send its form there.
+                # The page that carries a message to an identity provider may send its form there, and be
+                # led back to us: browsers hold the redirects after a form to the same rule.
                 if target := scope.get("state", {}).get("form_target"):
                     headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace(
-                        "form-action 'self'", f"form-action {target}"
+                        "form-action 'self'", f"form-action 'self' {target}"
                     )
                 if self._https or scope["scheme"] == "https":
                     headers["Strict-Transport-Security"] = STRICT_TRANSPORT

@@ -21,6 +21,7 @@ from sentrikat.web import (
     profile,
     reset_password,
     saml,
+    saml_admin,
     second_factor,
     sign_in,
     sign_in_steps,
@@ -49,6 +50,7 @@ for part in (
     audit,
     users,
     organizations,
+    saml_admin,  # before the numbers of providers, which would take its name for one
     identity_providers,
     profile,
     second_factor,

@@ -28,9 +28,10 @@ from sentrikat.web.context import (
     find_visit,
     read_form,
     settings_of,
+    vault_of,
 )
-from sentrikat.web.sign_in import enter, own_path, see_other
-from sentrikat.web.single_sign_on import go, provider_of, refusals, vault_of
+from sentrikat.web.sign_in import enter, own_path, see_other, with_session
+from sentrikat.web.single_sign_on import go, provider_of, refusals
 
 router = APIRouter(prefix="/saml/{provider_id}")
 
@@ -129,8 +130,8 @@ def fetch(request: Request, provider_id: int, now: Now, ticket: str = "") -> Res
             why = f"{fetched.person.login[:100]} was not let in: {REASON_WORDS[user.reason]}."
             note_error(session, provider.id, why, now)
         elif fetched.web_session_id is not None:
-            sessions.prove_again(session, fetched.web_session_id, user.id, now)
-            return see_other(own_path(fetched.next_path))
+            token = sessions.prove_again(session, fetched.web_session_id, user.id, address_of(request), now)
+            return with_session(request, see_other(own_path(fetched.next_path)), token)
         else:
             outcome = finish(
                 session,

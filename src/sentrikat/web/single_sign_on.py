@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import Forbidden, NotFound, Unavailable
 from sentrikat.identity.access import Visit
+from sentrikat.identity.admission import SignInMethod
 from sentrikat.identity.saml import journey, sessions
 from sentrikat.identity.saml.bindings import Sending
 from sentrikat.identity.saml.keys import key_pairs
 from sentrikat.identity.saml.providers import SamlProvider, get_provider, list_providers
 from sentrikat.identity.saml.refusal import SamlRefused
-from sentrikat.infra.encryption import Vault, open_vault
-from sentrikat.web.context import address_of, database_of, settings_of
+from sentrikat.identity.web_sessions import SignedInSession
+from sentrikat.web.context import address_of, database_of, settings_of, vault_of
 from sentrikat.web.rendering import render
-
-
-def vault_of(request: Request) -> Vault:
-    """Open the vault with our private keys."""
-    return open_vault(settings_of(request))
 
 
 def public_url_of(request: Request) -> str:
@@ -56,6 +53,13 @@ def ways_in(request: Request) -> list[tuple[str, str]]:
         return []
     with database_of(request).as_system() as session:
         return [(f"/saml/{provider.id}/start", provider.name) for provider in list_providers(session, public)]
+
+
+def ask_again(signed_in: SignedInSession, back: str) -> str | None:
+    """Say where a session that a SAML provider vouched for proves again whose it is."""
+    if signed_in.method != SignInMethod.SAML.value or signed_in.provider_id is None:
+        return None
+    return f"/saml/{signed_in.provider_id}/start?{urlencode({'again': 'true', 'next': back})}"
 
 
 @contextmanager

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from sentrikat.audit.journal import record
 from sentrikat.domain.permissions import Caller
+from sentrikat.identity import web_sessions
 from sentrikat.identity.admission import SignedIn
 from sentrikat.identity.models import HalfOpenSignIn, WebSession
 from sentrikat.identity.saml import bindings, journey
@@ -166,13 +167,25 @@ def answer(
     )
 
 
-def prove_again(session: Session, web_session_id: int, user_id: int, now: datetime) -> None:
-    """Note that the person of a session authenticated again; SamlRefused when somebody else did."""
-    proven = session.scalar(
-        update(WebSession)
-        .where(WebSession.id == web_session_id, WebSession.user_id == user_id)
-        .values(authenticated_at=now)
-        .returning(WebSession.id)
+def prove_again(
+    session: Session, web_session_id: int, user_id: int, address: str | None, now: datetime
+) -> str:
+    """Note that the person of a session authenticated again; give its new token.
+
+    SamlRefused when somebody else did.
+    """
+    own = session.scalar(
+        select(WebSession.id).where(WebSession.id == web_session_id, WebSession.user_id == user_id)
     )
-    if proven is None:
+    if own is None:
         raise SamlRefused(Reason.OTHER_PERSON, "Somebody else authenticated than the one who is signed in.")
+    actor = f"user:{user_id}"
+    record(
+        session,
+        Caller(0, actor, frozenset(), address),
+        "session.confirmed",
+        actor,
+        {"method": "saml"},
+        now=now,
+    )
+    return web_sessions.confirm(session, own, now)

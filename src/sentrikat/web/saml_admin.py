@@ -1,0 +1,291 @@
+"""Administration of SAML: a provider's settings and ours to copy, what went wrong last, and our keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
+
+from sentrikat.domain.errors import Conflict, InvalidInput, SentriKatError
+from sentrikat.domain.permissions import Permission
+from sentrikat.identity.access import Visit
+from sentrikat.identity.saml import keys
+from sentrikat.identity.saml.certificates import Certificate
+from sentrikat.identity.saml.configuration import SamlConfiguration
+from sentrikat.identity.saml.idp_metadata import read_metadata
+from sentrikat.identity.saml.names import NAME_ID_FORMATS, PERSISTENT, POST, REDIRECT
+from sentrikat.identity.saml.providers import SamlProvider, get_provider, save_provider
+from sentrikat.web.context import Form, Now, SystemSession, database_of, requires, settings_of, vault_of
+from sentrikat.web.rendering import render
+from sentrikat.web.sign_in import see_other
+
+router = APIRouter(prefix="/identity-providers")
+Reader = Annotated[Visit, requires(Permission.INSTALLATION_READ)]
+Manager = Annotated[Visit, requires(Permission.INSTALLATION_MANAGE, step_up=True)]
+
+BINDINGS = {REDIRECT: "Redirect (usual)", POST: "Form (POST)"}
+WARN_BEFORE = timedelta(days=30)
+_TEXTS = (
+    "entity_id",
+    "sso_url",
+    "sso_binding",
+    "slo_url",
+    "slo_binding",
+    "slo_response_url",
+    "name_id_format",
+    "external_id_attribute",
+    "login_attribute",
+    "name_attribute",
+    "email_attribute",
+    "groups_attribute",
+)
+_CHECKS = ("signed_response", "encrypted", "idp_initiated")
+_ARMOR_END = "-----END CERTIFICATE-----"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCertificate:
+    """A certificate with the warning that belongs beside it."""
+
+    certificate: Certificate
+    warning: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What the form of a provider shows, and what is wrong with it."""
+
+    form: dict[str, str]
+    error: SentriKatError | None = None
+    was_read: bool = False
+
+
+@router.get("/saml/new")
+def show_new(request: Request, visit: Manager, now: Now) -> Response:
+    """Show the form of a new provider."""
+    return _new(request, visit, now, Filled(_form_of(None, _EMPTY)))
+
+
+@router.post("/saml")
+def create(request: Request, visit: Manager, now: Now, form: Form) -> Response:
+    """Add a provider, or read pasted metadata into the form."""
+    if form.get("action") == "read":
+        return _new(request, visit, now, _read(form))
+    try:
+        with database_of(request).as_system() as session:
+            made = _save(session, visit, None, form, now)
+    except (InvalidInput, Conflict) as error:
+        return _new(request, visit, now, Filled(form, error))
+    return see_other(f"/identity-providers/{made}/saml")
+
+
+@router.get("/{provider_id}/saml")
+def show(request: Request, visit: Reader, session: SystemSession, now: Now, provider_id: int) -> Response:
+    """Show a provider's settings, and ours for it."""
+    return _one(request, session, visit, now, provider_id)
+
+
+@router.post("/{provider_id}/saml")
+def change(request: Request, visit: Manager, now: Now, provider_id: int, form: Form) -> Response:
+    """Save a provider's settings, or read pasted metadata into the form."""
+    database = database_of(request)
+    if form.get("action") == "read":
+        with database.as_system() as session:
+            return _one(request, session, visit, now, provider_id, _read(form))
+    try:
+        with database.as_system() as session:
+            _save(session, visit, provider_id, form, now)
+    except (InvalidInput, Conflict) as error:
+        with database.as_system() as session:
+            return _one(request, session, visit, now, provider_id, Filled(form, error))
+    return see_other(f"/identity-providers/{provider_id}/saml")
+
+
+@router.get("/saml/keys")
+def show_keys(request: Request, visit: Reader, session: SystemSession, now: Now) -> Response:
+    """Show our keys and how far a change of them is."""
+    return _keys(request, session, visit, now)
+
+
+@router.post("/saml/keys")
+def change_keys(request: Request, visit: Manager, now: Now, form: Form) -> Response:
+    """Take the next step of a change of our keys."""
+    database = database_of(request)
+    try:
+        with database.as_system() as session:
+            match form.get("action"):
+                case "prepare":
+                    keys.key_pairs(session, vault_of(request), now)  # the first one, if there is none yet
+                    keys.prepare(session, vault_of(request), visit.caller, now=now)
+                case "switch":
+                    keys.switch(session, visit.caller, now=now)
+                case "retire":
+                    keys.retire(session, visit.caller, now=now)
+                case _:
+                    raise InvalidInput("Nothing was changed: the form is not one of this page.")
+    except (InvalidInput, Conflict) as error:
+        with database.as_system() as session:
+            return _keys(request, session, visit, now, error=error)
+    return see_other("/identity-providers/saml/keys")
+
+
+_EMPTY = SamlConfiguration(entity_id="", sso_url="", certificates=())
+
+
+def _save(
+    session: Session, visit: Visit, provider_id: int | None, form: dict[str, str], now: datetime
+) -> int:
+    texts = {name: form.get(name, "").strip() for name in _TEXTS}
+    texts["name_id_format"] = texts["name_id_format"] or PERSISTENT
+    skew = form.get("skew_seconds", "").strip()
+    return save_provider(
+        session,
+        visit.caller,
+        provider_id,
+        name=form.get("name", ""),
+        enabled=provider_id is None or "enabled" in form,
+        provisioning="provisioning" in form,
+        configuration=SamlConfiguration(
+            **{
+                **texts,
+                "sso_binding": texts["sso_binding"] or REDIRECT,
+                "slo_binding": texts["slo_binding"] or REDIRECT,
+            },
+            certificates=_certificates(form.get("certificates", "")),
+            signed_response="signed_response" in form,
+            encrypted="encrypted" in form,
+            idp_initiated="idp_initiated" in form,
+            skew_seconds=int(skew) if skew.isdecimal() and len(skew) < 6 else -1,
+        ),
+        now=now,
+    )
+
+
+def _certificates(text: str) -> tuple[str, ...]:
+    """Split what was pasted: certificates one after the other, in PEM or bare with an empty line between."""
+    parts = text.split(_ARMOR_END) if _ARMOR_END in text else text.replace("\r\n", "\n").split("\n\n")
+    bodies = ("".join(part.replace("-----BEGIN CERTIFICATE-----", "").split()) for part in parts)
+    return tuple(dict.fromkeys(body for body in bodies if body))
+
+
+def _read(form: dict[str, str]) -> Filled:
+    """Fill the form from pasted metadata; nothing is saved before somebody has looked at it."""
+    try:
+        found = read_metadata(form.get("metadata", "").strip().encode())
+    except InvalidInput as error:
+        return Filled(form, error)
+    configuration = replace(
+        _EMPTY,
+        entity_id=found.entity_id,
+        sso_url=found.sso_url,
+        sso_binding=found.sso_binding,
+        slo_url=found.slo_url,
+        slo_binding=found.slo_binding,
+        slo_response_url=found.slo_response_url,
+        certificates=found.certificates,
+        name_id_format=found.name_id_format,
+    )
+    taken = ("entity_id", "sso_url", "sso_binding", "slo_url", "slo_binding", "slo_response_url", "certificates",
+             "name_id_format")  # fmt: skip
+    filled = _form_of(None, configuration)
+    return Filled({**form, "metadata": "", **{name: filled[name] for name in taken}}, was_read=True)
+
+
+def _form_of(provider: SamlProvider | None, configuration: SamlConfiguration) -> dict[str, str]:
+    shown = {name: str(getattr(configuration, name)) for name in _TEXTS}
+    shown |= {name: "yes" for name in _CHECKS if getattr(configuration, name)}
+    shown["skew_seconds"] = str(configuration.skew_seconds)
+    pems = []
+    for body in configuration.certificates:
+        lines = [body[at : at + 64] for at in range(0, len(body), 64)]
+        pems.append("\n".join(["-----BEGIN CERTIFICATE-----", *lines, _ARMOR_END, ""]))
+    shown["certificates"] = "".join(pems)
+    if provider is None:
+        return {**shown, "provisioning": "yes", "enabled": "yes"}
+    shown["name"] = provider.name
+    return shown | {name: "yes" for name in ("enabled", "provisioning") if getattr(provider, name)}
+
+
+def _new(request: Request, visit: Visit, now: datetime, filled: Filled) -> Response:
+    return render(
+        request,
+        "saml_new.html",
+        visit=visit,
+        now=now,
+        status=_status(filled.error),
+        public_url=settings_of(request).public_url,
+        **_shown_form(filled),
+    )
+
+
+def _one(
+    request: Request,
+    session: Session,
+    visit: Visit,
+    now: datetime,
+    provider_id: int,
+    filled: Filled | None = None,
+) -> Response:
+    public_url = settings_of(request).public_url
+    provider = get_provider(session, provider_id, public_url or "SENTRIKAT_PUBLIC_URL", any_state=True)
+    own = next((row for row in keys.list_keys(session) if row.state == "current"), None)
+    shown = filled or Filled(_form_of(provider, provider.configuration))
+    return render(
+        request,
+        "saml_one.html",
+        visit=visit,
+        now=now,
+        status=_status(shown.error),
+        provider=provider,
+        public_url=public_url,
+        certificates=[_shown(each, now) for each in provider.configuration.read_certificates],
+        own=_shown(own.certificate, now) if own is not None else None,
+        may_manage=visit.caller.may(Permission.INSTALLATION_MANAGE),
+        **_shown_form(shown),
+    )
+
+
+def _shown_form(filled: Filled) -> dict[str, Any]:
+    return {
+        "form": filled.form,
+        "wrong": filled.error.fields if filled.error is not None else {},
+        "sentence": filled.error.message if filled.error is not None else None,
+        "was_read": filled.was_read,
+        "formats": NAME_ID_FORMATS,
+        "bindings": BINDINGS,
+    }
+
+
+def _keys(
+    request: Request, session: Session, visit: Visit, now: datetime, *, error: SentriKatError | None = None
+) -> Response:
+    rows = keys.list_keys(session)
+    return render(
+        request,
+        "saml_keys.html",
+        visit=visit,
+        now=now,
+        status=_status(error),
+        rows=[(row, _shown(row.certificate, now).warning) for row in rows],
+        states={row.state for row in rows},
+        sentence=error.message if error is not None else None,
+        may_manage=visit.caller.may(Permission.INSTALLATION_MANAGE),
+    )
+
+
+def _shown(certificate: Certificate, now: datetime) -> ShownCertificate:
+    if certificate.ends_at <= now:
+        return ShownCertificate(
+            certificate, "It has ended. It still counts here, but some providers refuse it."
+        )
+    days = (certificate.ends_at - now).days
+    if certificate.ends_at - now <= WARN_BEFORE:
+        return ShownCertificate(certificate, f"It ends in {days} {'day' if days == 1 else 'days'}.")
+    return ShownCertificate(certificate, None)
+
+
+def _status(error: SentriKatError | None) -> int:
+    return 200 if error is None else 422 if isinstance(error, InvalidInput) else 409
