@@ -18,7 +18,7 @@ import tempfile
 from importlib.resources import files
 from pathlib import Path
 
-from benchmarks import auditing, importing, limiting, lists, matching, reports, scanning
+from benchmarks import auditing, importing, limiting, lists, matching, reports, scanning, single_sign_on
 from benchmarks.estate import Estate, Size, make_estate
 from benchmarks.measure import Row, machine, table, watch
 from sentrikat.cli.feeds import import_bundle
@@ -29,7 +29,7 @@ from sentrikat.infra.database.embedded import EmbeddedPostgres
 from sentrikat.infra.database.sessions import Database
 from sentrikat.migrations import runner
 
-PARTS = ("matching", "reports", "scans", "lists", "audit", "limits")
+PARTS = ("matching", "reports", "scans", "lists", "audit", "limits", "saml")
 
 
 def main() -> int:
@@ -67,7 +67,9 @@ def _run(options: argparse.Namespace, wanted: frozenset[str], work: Path) -> lis
         _tell(rows, auditing.appends(work / "audit"))
     if "limits" in wanted:
         _tell(rows, limiting.checks(work / "limits"))
-    if not wanted - {"audit", "limits"}:
+    if "saml" in wanted:
+        _tell(rows, single_sign_on.checks())
+    if not wanted - {"audit", "limits", "saml"}:
         return rows
     directory = work / "installation"
     size = Size(options.assets, options.components, options.packages)

@@ -7,7 +7,7 @@
               asked does the answer sign anybody in
 
 Nobody can be signed in as somebody else by being sent an answer (login CSRF), and no cookie of ours has to be
-SameSite=None (docs/adr/0029).
+SameSite=None (docs/adr/0030).
 """
 
 from __future__ import annotations
