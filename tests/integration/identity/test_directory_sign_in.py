@@ -321,6 +321,7 @@ def test_roles_follow_the_groups_without_a_sign_in(site: Site, openldap: OpenLda
     [
         ({"base_dn": "ou=services,dc=example,dc=test"}, "a base in which nobody is"),
         ({"user_filter": "(&(uid={login})(cn=Jane*))"}, "a filter that leaves most out"),
+        ({"id_attribute": "objectGUID"}, "an attribute that accounts were not made with"),
     ],
 )
 def test_a_mistake_that_looks_like_everybody_leaving_is_held_until_somebody_lets_it_happen(

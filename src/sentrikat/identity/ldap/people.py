@@ -236,5 +236,8 @@ def _id_as_text(settings: LdapSettings, value: bytes) -> str:
 
 def _id_in_filter(settings: LdapSettings, external_id: str) -> str:
     if settings.id_attribute.casefold() == "objectguid":
-        return escaped(uuid.UUID(external_id).bytes_le)
+        try:
+            return escaped(uuid.UUID(external_id).bytes_le)
+        except ValueError:
+            pass  # stored when another attribute was the id: nobody is found, and the synchronization held
     return escaped(external_id)
