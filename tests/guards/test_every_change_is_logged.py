@@ -422,6 +422,7 @@ CHANGES: dict[str, Callable[[World], Call]] = {
     "POST /users": lambda w: Call({"login": f"new-{next(w.numbers)}", "display_name": "New"}),
     "POST /users/{user_id}/password": lambda w: Call({}, {"user_id": w.fresh_user()}),
     "POST /users/{user_id}/sign-out": lambda w: Call({}, {"user_id": w.fresh_user()}),
+    "POST /users/{user_id}/second-factor": lambda w: Call({}, {"user_id": _user_with_factor(w)}),
     "POST /users/{user_id}/disabled": lambda w: Call({"wanted": "yes"}, {"user_id": w.fresh_user()}),
     "POST /users/{user_id}/installation-admin": lambda w: Call(
         {"wanted": "yes"}, {"user_id": w.fresh_user()}

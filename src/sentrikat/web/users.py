@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import Conflict, InvalidInput, SentriKatError
 from sentrikat.domain.permissions import ROLE_WORDS, Permission
-from sentrikat.identity import accounts, members, passwords
+from sentrikat.identity import accounts, members, passwords, second_factor
 from sentrikat.identity.access import Visit
 from sentrikat.identity.notices import recent
 from sentrikat.identity.queries import (
@@ -89,6 +89,16 @@ def end_sessions(visit: Manager, session: SystemSession, now: Now, user_id: int,
     """Sign an account out everywhere."""
     user = accounts.access_account(session, visit.caller, user_id, Permission.INSTALLATION_MANAGE)
     accounts.end_sessions(session, visit.caller, user, now=now)
+    return see_other(f"/users/{user_id}")
+
+
+@router.post("/{user_id}/second-factor")
+def reset_second_factor(
+    visit: Manager, session: SystemSession, now: Now, user_id: int, _form: Form
+) -> Response:
+    """Take a lost second factor away."""
+    user = accounts.access_account(session, visit.caller, user_id, Permission.INSTALLATION_MANAGE)
+    second_factor.reset(session, visit.caller, user, now=now)
     return see_other(f"/users/{user_id}")
 
 
@@ -180,6 +190,7 @@ def _one(
         user=user,
         own=visit.session.user_id == user.id,
         password=password,
+        has_factor=second_factor.is_set_up(session, user.id),
         memberships=organizations_of(session, user.id, installation_admin=False),
         organizations=list_organizations(session),
         sessions=list_sessions(session, user.id),
