@@ -85,6 +85,10 @@ def test_a_provider_is_added_and_shows_what_it_wants_to_be_told(client: TestClie
     assert f'href="/identity-providers/{number}/saml"' in client.get(f"/identity-providers/{number}").text
 
 
+def test_enter_in_a_field_saves_although_the_first_button_reads(client: TestClient) -> None:
+    assert client.post("/identity-providers/saml", data=form("Entered", action="read")).status_code == 303
+
+
 def test_what_cannot_be_saved_is_said_beside_each_field(client: TestClient) -> None:
     page = client.post(
         "/identity-providers/saml", data=form("", sso_url="http://elsewhere", skew_seconds="x")

@@ -72,7 +72,7 @@ def show_new(request: Request, visit: Manager, now: Now) -> Response:
 @router.post("/saml")
 def create(request: Request, visit: Manager, now: Now, form: Form) -> Response:
     """Add a provider, or read pasted metadata into the form."""
-    if form.get("action") == "read":
+    if _asks_to_read(form):
         return _new(request, visit, now, _read(form))
     try:
         with database_of(request).as_system() as session:
@@ -92,7 +92,7 @@ def show(request: Request, visit: Reader, session: SystemSession, now: Now, prov
 def change(request: Request, visit: Manager, now: Now, provider_id: int, form: Form) -> Response:
     """Save a provider's settings, or read pasted metadata into the form."""
     database = database_of(request)
-    if form.get("action") == "read":
+    if _asks_to_read(form):
         with database.as_system() as session:
             return _one(request, session, visit, now, provider_id, _read(form))
     try:
@@ -133,6 +133,11 @@ def change_keys(request: Request, visit: Manager, now: Now, form: Form) -> Respo
 
 
 _EMPTY = SamlConfiguration(entity_id="", sso_url="", certificates=())
+
+
+def _asks_to_read(form: dict[str, str]) -> bool:
+    """Say whether metadata is to be read. Enter in any field presses the first button, which is that one."""
+    return form.get("action") == "read" and form.get("metadata", "").strip() != ""
 
 
 def _save(
