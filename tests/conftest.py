@@ -71,7 +71,7 @@ def pytest_configure() -> None:
     # Otherwise the first key of a test would make a file in the developer's data directory.
     os.environ["SENTRIKAT_API_KEY_PEPPER"] = "a pepper for tests that is long enough"
     # Sweeps over all routes send thousands of requests in one frozen moment; tests of the limits set their own.
-    for client in ("API", "AGENTS", "SIGN_IN"):
+    for client in ("API", "AGENTS", "SIGN_IN", "ADMIN"):
         for period in ("HOUR", "DAY"):
             os.environ[f"SENTRIKAT_RATE_LIMIT_{client}_PER_{period}"] = "0"
 

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentrikat.api import health
+from sentrikat.api.admin import ADMIN_PREFIX, admin_app
 from sentrikat.api.bodies import BodyLimit, BodyTooLarge, UnsupportedMedia
 from sentrikat.api.etags import Unchanged
 from sentrikat.api.limits import RateLimitHeaders
@@ -111,6 +112,8 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
     app.add_api_route("/healthz", health.ready, include_in_schema=False)
     app.include_router(api_router, prefix=API_PREFIX)
     app.include_router(web_router, include_in_schema=False)
+    if settings.admin_api_key is not None:
+        app.mount(ADMIN_PREFIX, admin_app(app.state, _ANSWERS))
     app.add_middleware(Unchanged)
     app.add_middleware(
         BodyLimit, largest=settings.max_request_bytes, largest_report=settings.max_report_bytes

@@ -8,6 +8,7 @@ with this file by a test.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 from pathlib import Path
 from typing import Literal, Self
@@ -146,6 +147,17 @@ class Settings(BaseSettings):
         "Unset: api-keys.pepper in the data directory, made at the first need.",
     )
 
+    admin_api_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Key of the admin API, at least 32 characters; two, separated by a comma, while it is "
+        "exchanged. Unset: there is no admin API.",
+    )
+    admin_api_networks: str = Field(
+        default="127.0.0.0/8, ::1/128",
+        description="Networks the admin API may be used from, separated by commas.",
+    )
+
     # Requests a client may make (docs/admin/rate-limits.md); 0 is no limit
     rate_limit_api_per_hour: int = Field(
         default=200,  # both required by SEC-6
@@ -176,6 +188,16 @@ class Settings(BaseSettings):
     )
     rate_limit_sign_in_per_day: int = Field(
         default=3_000, ge=0, le=10_000_000, description="Sign-in forms a day from one address; 0: no limit."
+    )
+
+    rate_limit_admin_per_hour: int = Field(
+        default=600,  # a configuration tool that looks every ten seconds
+        ge=0,
+        le=1_000_000,
+        description="Requests an hour to the admin API, over all its clients; 0: no limit.",
+    )
+    rate_limit_admin_per_day: int = Field(
+        default=5_000, ge=0, le=10_000_000, description="Requests a day to the admin API; 0: no limit."
     )
 
     # Worker
@@ -364,6 +386,7 @@ class Settings(BaseSettings):
         "encryption_keys",
         "password_list_file",
         "api_key_pepper",
+        "admin_api_key",
         "audit_key_file",
         "smtp_host",
         "smtp_user",
@@ -404,6 +427,18 @@ class Settings(BaseSettings):
                 "SENTRIKAT_SMTP_PASSWORD: would be sent unencrypted with SENTRIKAT_SMTP_SECURITY=none"
             )
         return self
+
+    @field_validator("admin_api_networks")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for text in filter(None, value.replace(",", " ").split()):
+            ipaddress.ip_network(text)  # its ValueError names the text
+        return value
+
+    @property
+    def admin_networks(self) -> tuple[str, ...]:
+        """Networks the admin API may be used from."""
+        return tuple(self.admin_api_networks.replace(",", " ").split())
 
     @property
     def secure_cookies(self) -> bool:
