@@ -180,6 +180,7 @@ def _http(request: Request, error: Exception) -> Response:
         case 404:
             known: SentriKatError = NotFound(f"There is nothing at {path}.", hint="Check the address.")
         case 405:
+            log.info("method not served", path=path, method=request.method)
             known = SentriKatError(f"{path} does not take {request.method}.", code="method_not_allowed")
         case 413:
             known = BodyTooLarge(error.detail, hint="Nothing was changed.")

@@ -53,6 +53,7 @@ PUBLIC = {
     "/reset-password": "asks for the token of a mailed link",
     "/static/{digest}/{name}": "the sign-in page needs its style",
     "/favicon.ico": "browsers ask unasked",
+    "/.well-known/security.txt": "whoever found a weakness is not signed in",
 }
 # Routes for everybody who is signed in, whatever their role.
 ANY_ROLE = {

@@ -16,6 +16,9 @@ from pydantic import BaseModel, ConfigDict
 
 from sentrikat.api.etags import tag_of
 
+# A browser that is led to an answer keeps it as a file of this name and never shows what somebody typed as a page.
+AS_FILE = {"Content-Disposition": 'attachment; filename="api.json"'}
+
 
 class Answer(BaseModel):
     """Base of all answers: exactly these fields."""
@@ -26,7 +29,7 @@ class Answer(BaseModel):
 def json(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Give a JSON answer, a single resource with its tag; times are RFC 3339 in UTC, integers stay integers."""
     body = orjson.dumps(content, default=_plain, option=orjson.OPT_UTC_Z)
-    sent = {"Cache-Control": "no-store", **(headers or {})}
+    sent = {"Cache-Control": "no-store", **AS_FILE, **(headers or {})}
     if status == 200:
         sent["ETag"] = tag_of(body)
     return Response(body, status_code=status, media_type="application/json", headers=sent)

@@ -179,6 +179,5 @@ def _export(request: Request, chain: int, now: datetime, params: ExportParams) -
         with opened() as session:
             yield from WRITERS[params.form](session, chain, params.filters(), now=now)
 
-    return StreamingResponse(
-        lines(), media_type="application/x-ndjson", headers={"Cache-Control": "no-store"}
-    )
+    headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="audit.jsonl"'}
+    return StreamingResponse(lines(), media_type="application/x-ndjson", headers=headers)

@@ -9,6 +9,7 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel, Field
 
+from sentrikat.api.answers import AS_FILE
 from sentrikat.domain.errors import SentriKatError
 
 
@@ -41,7 +42,7 @@ def problem_answer(
         "fields": error.fields,
         "request_id": request_id,
     }
-    sent = {"Cache-Control": "no-store", **(headers or {})}
+    sent = {"Cache-Control": "no-store", **AS_FILE, **(headers or {})}
     if status == HTTPStatus.UNAUTHORIZED:
         sent["WWW-Authenticate"] = 'Bearer realm="SentriKat"'
     return Response(

@@ -14,11 +14,12 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from sentrikat.domain.errors import InvalidInput
-from sentrikat.identity.passwords import LONGEST
 
 COMMON = Path(__file__).parent / "data" / "common_passwords.bin"  # made by tools/build_common_passwords.py
 WIDTH = 5  # bytes of a hash that are kept
 PRODUCT = ("sentrikat",)
+
+LONGEST_CHOSEN = 128  # characters; no password manager makes longer ones (ASVS 2.1.2)
 
 _LEAST_LEFT = 8  # characters that must remain when the words of the context are taken out
 _LONGEST_WORD = 64
@@ -50,8 +51,8 @@ def problem_of(
     """Say what is wrong with a password, or None."""
     if len(password) < min_length:
         return f"It has {len(password)} characters; at least {min_length} are needed."
-    if len(password) > LONGEST:
-        return f"It has {len(password)} characters; at most {LONGEST} are allowed."
+    if len(password) > LONGEST_CHOSEN:
+        return f"It has {len(password)} characters; at most {LONGEST_CHOSEN} are allowed."
     if login.casefold() in password.casefold() and len(login) >= 3:
         return "It contains the login name."
     if len(set(password)) < 5:

@@ -76,6 +76,11 @@ class Settings(BaseSettings):
         description="Send cookies over HTTPS only. Unset: yes, except when the server listens on a "
         "loopback address and has no https public address.",
     )
+    security_contact: str | None = Field(
+        default=None,
+        description="Whom to tell of a weakness of this installation, such as mailto:security@example.org or an https "
+        "address; served as /.well-known/security.txt (RFC 9116). Unset: there is no such file.",
+    )
     max_report_bytes: int = Field(
         default=20 * 1024 * 1024,  # the largest real host seen has 12,000 packages: 4 MB of JSON
         ge=64 * 1024,
@@ -380,6 +385,7 @@ class Settings(BaseSettings):
     @field_validator(
         "database_url",
         "public_url",
+        "security_contact",
         "feed_base_url",
         "proxy",
         "ca_file",
@@ -405,6 +411,16 @@ class Settings(BaseSettings):
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/") if value is not None else None
+
+    @field_validator("security_contact")
+    @classmethod
+    def _is_contact(cls, value: str | None) -> str | None:
+        # It is sent to everybody as one line of a file (RFC 9116, 2.5.3).
+        if value is not None and (
+            not value.startswith(("mailto:", "https://", "tel:")) or not value.isprintable()
+        ):
+            raise ValueError("must begin with mailto:, https:// or tel: and be one line")
+        return value
 
     @model_validator(mode="after")
     def _ca_file_exists(self) -> Self:

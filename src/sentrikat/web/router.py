@@ -23,6 +23,7 @@ from sentrikat.web import (
     saml,
     saml_admin,
     second_factor,
+    security_txt,
     sign_in,
     sign_in_steps,
     static,
@@ -33,6 +34,7 @@ from sentrikat.web import (
 router = APIRouter()
 for part in (
     static,
+    security_txt,
     sign_in,
     saml,
     sign_in_steps,

@@ -97,6 +97,13 @@ def test_the_right_password_opens_a_session_in_the_own_organization(
 
 
 @pytest.mark.usefixtures("organization_id")
+def test_a_password_of_ten_years_ago_still_opens_a_session(database: Database, clock: FrozenClock) -> None:
+    clock.advance(timedelta(days=3653))
+
+    assert isinstance(try_password(database, clock, PASSWORD), SignedIn)
+
+
+@pytest.mark.usefixtures("organization_id")
 def test_only_a_hash_of_the_token_is_stored(database: Database, clock: FrozenClock) -> None:
     token = signed_in(database, clock)
 

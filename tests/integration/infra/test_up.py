@@ -89,6 +89,12 @@ def test_a_killed_worker_comes_back(running: Running) -> None:
     running.look_until(lambda: registered() == 2)  # the dead one's row stays until its heartbeat is old
 
 
+def test_no_answer_tells_the_kind_or_version_of_the_server(running: Running) -> None:
+    for path in ("/sign-in", "/api/v1/health/ready", "/api/v1/me", "/nothing"):
+        names = set(httpx2.get(f"{running.url}{path}", timeout=PATIENCE_SECONDS).headers)
+        assert names & {"server", "x-powered-by", "via", "x-aspnet-version"} == set()
+
+
 def test_a_taken_port_is_said_before_anything_is_started() -> None:
     listener = up._listen(load(port=0))
     port = listener.getsockname()[1]

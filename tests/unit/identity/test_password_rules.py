@@ -9,8 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentrikat.domain.errors import InvalidInput
-from sentrikat.identity.password_rules import COMMON, WIDTH, is_common, problem_of, require_good
-from sentrikat.identity.passwords import LONGEST
+from sentrikat.identity.password_rules import (
+    COMMON,
+    LONGEST_CHOSEN,
+    WIDTH,
+    is_common,
+    problem_of,
+    require_good,
+)
 
 
 def problem(
@@ -23,7 +29,7 @@ def problem(
     ("password", "why"),
     [
         ("short", "has 5 characters"),
-        ("x" * (LONGEST + 1), "at most"),
+        ("x" * (LONGEST_CHOSEN + 1), "at most"),
         ("my-jane.doe-password", "login name"),
         ("aaaaaaaabbbb", "five different"),
         ("password123", "most used"),  # itself in the list
@@ -58,6 +64,7 @@ def test_what_others_would_try_first_is_refused(password: str, why: str) -> None
         "пароль из шести слов тут",
         "🦊🐻🐼🐨🐯🦁🐮🐷🐸🐵🐔🐧",
         "with spaces at the end   ",
+        "0123456789abcdefghijklmnopqrstuv" * 4,  # 128: the longest that a password manager makes
     ],
 )
 def test_long_and_unusual_ones_are_taken_whatever_they_are_made_of(password: str) -> None:

@@ -24,9 +24,10 @@ def test_a_misspelled_variable_is_refused_and_the_nearest_is_named(monkeypatch: 
 def test_a_wrong_value_is_refused_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTRIKAT_PORT", "eighty")
     monkeypatch.setenv("SENTRIKAT_PROXY", "proxy.example.org:3128")
+    monkeypatch.setenv("SENTRIKAT_SECURITY_CONTACT", "security@example.org")
     with pytest.raises(InvalidInput) as refused:
         load()
-    assert set(refused.value.fields) == {"SENTRIKAT_PORT", "SENTRIKAT_PROXY"}
+    assert set(refused.value.fields) == {"SENTRIKAT_PORT", "SENTRIKAT_PROXY", "SENTRIKAT_SECURITY_CONTACT"}
 
 
 def test_an_empty_address_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
