@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sentrikat.migrations import all_metadata, runner
 from tests.conftest import REPOSITORY
 from tests.postgres import TEMPLATE, SharedServer
 
+MODELS = sorted((REPOSITORY / "src/sentrikat").glob("*/models.py"))
 VERSIONS = sorted((REPOSITORY / "src/sentrikat/migrations/versions").glob("*.py"))
 
 
@@ -41,6 +43,29 @@ def test_the_queue_is_versioned_by_the_files_of_its_release() -> None:
 
 
 def test_every_model_module_is_found() -> None:
-    rooms = {path.parent.name for path in (REPOSITORY / "src/sentrikat").glob("*/models.py")}
+    rooms = {path.parent.name for path in MODELS}
     all_metadata()
     assert {mapper.class_.__module__.split(".")[1] for mapper in Base.registry.mappers} == rooms
+
+
+@pytest.mark.parametrize("file", MODELS, ids=lambda file: file.parent.name)
+def test_the_tables_of_a_room_can_be_used_without_importing_another(file: Path) -> None:
+    """A key to another room's table is its column, which is imported: by its name alone it may not be there yet."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    own = {
+        node.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        and getattr(node.targets[0], "id", "") == "__tablename__"
+        and isinstance(node.value, ast.Constant)
+    }
+    named = {
+        column.value.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "").startswith("ForeignKey")
+        for argument in (node.args[-1:])
+        for column in getattr(argument, "elts", [argument])
+        if isinstance(column, ast.Constant)
+    }
+    # The rooms above the catalogue hold the products; its rows are only written by statements over all of them.
+    assert named - own == ({"product"} if file.parent.name == "catalogue" else set())

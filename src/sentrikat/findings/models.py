@@ -25,7 +25,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
+from sentrikat.identity.models import Organization
 from sentrikat.infra.database.base import Base
+from sentrikat.inventory.models import Asset
+from sentrikat.vulnerabilities.models import PlatformTarget
 
 Moment = TIMESTAMP(timezone=True)
 
@@ -36,7 +39,7 @@ class TargetExclusion(Base):
     __tablename__ = "target_exclusion"
 
     context: Mapped[str] = mapped_column(Text, primary_key=True)
-    target_id: Mapped[int] = mapped_column(ForeignKey("platform_target.id"), primary_key=True)
+    target_id: Mapped[int] = mapped_column(ForeignKey(PlatformTarget.id), primary_key=True)
 
 
 class TargetContext(Base):
@@ -91,7 +94,7 @@ class Finding(Base):
     __tablename__ = "finding"
     __table_args__ = (
         ForeignKeyConstraint(
-            ["organization_id", "asset_id"], ["asset.organization_id", "asset.id"], ondelete="CASCADE"
+            ["organization_id", "asset_id"], [Asset.organization_id, Asset.id], ondelete="CASCADE"
         ),
         CheckConstraint("verdict in ('affected','unknown')", name="verdict"),
         CheckConstraint(
@@ -215,7 +218,7 @@ class Dismissal(Base):
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    organization_id: Mapped[int] = mapped_column(ForeignKey(Organization.id))
     vulnerability_id: Mapped[int] = mapped_column(BigInteger)
     component_kind: Mapped[str] = mapped_column(Text)
     component_name: Mapped[str] = mapped_column(Text)
@@ -234,7 +237,7 @@ class DeadlineChange(Base):
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    organization_id: Mapped[int] = mapped_column(ForeignKey(Organization.id))
     finding_id: Mapped[int] = mapped_column(BigInteger)
     changed_at: Mapped[datetime] = mapped_column(Moment)
     policy: Mapped[str | None] = mapped_column(Text)
@@ -250,7 +253,7 @@ class Event(Base):
     __table_args__ = (Index("ix_event_organization_id_at", "organization_id", "at"),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    organization_id: Mapped[int] = mapped_column(ForeignKey(Organization.id))
     at: Mapped[datetime] = mapped_column(Moment)
     kind: Mapped[str] = mapped_column(Text)
     asset_id: Mapped[int | None] = mapped_column(BigInteger)

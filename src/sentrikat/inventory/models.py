@@ -29,7 +29,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
+from sentrikat.identity.models import Organization
 from sentrikat.infra.database.base import Base
+from sentrikat.vulnerabilities.models import Product
 
 Moment = TIMESTAMP(timezone=True)
 
@@ -92,7 +94,7 @@ class ComponentProduct(Base):
     component_id: Mapped[int] = mapped_column(
         ForeignKey("component.id", ondelete="CASCADE"), primary_key=True
     )
-    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey(Product.id), primary_key=True)
     scheme: Mapped[str] = mapped_column(Text)
     version: Mapped[str] = mapped_column(Text)  # as compared, which may be cleaned of the title's words
     version_key: Mapped[bytes] = mapped_column(LargeBinary)
@@ -127,7 +129,7 @@ class IdentificationCandidate(Base):
         ForeignKey("component.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
     product_id: Mapped[int] = mapped_column(
-        ForeignKey("product.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+        ForeignKey(Product.id, ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
     score: Mapped[float] = mapped_column(REAL)  # 0..1, domain.matching.likeness
     evidence: Mapped[list[str]] = mapped_column(ARRAY(Text))
@@ -143,7 +145,7 @@ class TitleCorrection(Base):
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    organization_id: Mapped[int] = mapped_column(ForeignKey(Organization.id))
     title: Mapped[str | None] = mapped_column(Text)  # patterns: `*` stands for any text
     vendor: Mapped[str | None] = mapped_column(Text)
     bundle_id: Mapped[str | None] = mapped_column(Text)
@@ -174,7 +176,7 @@ class Asset(Base):
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    organization_id: Mapped[int] = mapped_column(ForeignKey(Organization.id))
     hostname: Mapped[str] = mapped_column(Text)
     agent_id: Mapped[str | None] = mapped_column(Text)
     machine_id: Mapped[str | None] = mapped_column(Text)
@@ -251,7 +253,7 @@ class Receipt(Base):
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    organization_id: Mapped[int] = mapped_column(ForeignKey(Organization.id))
     report_id: Mapped[str] = mapped_column(Text)
     form: Mapped[str] = mapped_column(Text)  # agent-report | cyclonedx | spdx
     digest: Mapped[bytes] = mapped_column(LargeBinary)
