@@ -24,7 +24,7 @@ from sentrikat.infra.database.sessions import Database
 from sentrikat.migrations import runner
 
 _BUDGETS = {"nvd": "< 180 s, < 400 MB", "epss": "< 10 s"}
-_MOST_RUNS = 20  # of one feed; Red Hat's documents are walked 1,500 a run
+_MOST_RUNS = 40  # of one feed; Red Hat's documents are walked 1,500 a run
 
 
 def main() -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -29,6 +31,28 @@ def test_the_catalogue_is_fetched_once_and_then_only_asked_after(
     assert len(list(kev.parse(first[0]))) == 1_607
     assert again == []
     assert [one["status"] for one in mirror.requests(KEV)] == [200, 304]
+
+
+def test_many_questions_with_nothing_new_go_over_one_connection(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[str, int]] = []
+    connect = socket.create_connection
+
+    def counted(address: tuple[str, int], *rest: Any, **options: Any) -> socket.socket:
+        opened.append(address)
+        return connect(address, *rest, **options)
+
+    monkeypatch.setattr(socket, "create_connection", counted)
+    with (
+        httpx2.Client(timeout=60) as client,
+        HttpTransport(client, lambda: NOW, base=mirror.url, folder=tmp_path) as transport,
+    ):
+        held = transport.get(kev.URL)
+        assert held is not None
+        assert [transport.get(kev.URL, held.validators) for _ in range(5)] == [None] * 5
+
+    assert len(opened) == 1
 
 
 def test_from_one_month_to_the_next_the_catalogue_gains_entries(

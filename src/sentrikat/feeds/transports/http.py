@@ -163,6 +163,7 @@ class HttpTransport:
     def _receive(self, response: httpx2.Response, download: _Download, arrived: int, url: str) -> bool:
         status = response.status_code
         if status == 304 and not arrived:
+            response.read()  # of nothing; an answer that is not read to its end costs the connection
             return False
         if status == 416:
             download.start_over()
