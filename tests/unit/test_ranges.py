@@ -101,6 +101,25 @@ def test_an_upstream_range_holds_the_upstream_part_of_a_package() -> None:
     assert contains(affected, "5:7.0.5-1")
 
 
+@pytest.mark.parametrize(
+    ("version", "inside"),
+    [
+        ("7.4.99", False),
+        ("7.5.0-preview.1", True),
+        ("7.5.0-rc.1", True),
+        ("7.5-dev", True),  # the same version, written shorter
+        ("7.5.0", True),
+        ("7.5.0-p1", False),  # a patch came after it
+        ("7.5.1-rc.1", False),  # the candidate of another version
+    ],
+)
+def test_a_version_can_be_meant_with_its_pre_releases(version: str, inside: bool) -> None:
+    affected = VersionRange(Scheme.GENERIC, introduced="7.5.0", last_affected="7.5.0", from_candidates=True)
+
+    assert contains(affected, version) is inside
+    assert lies_within(affected, version) is inside
+
+
 @pytest.mark.parametrize("version", ["", "unknown", "*"])
 def test_a_version_without_an_order_is_neither_inside_nor_outside(version: str) -> None:
     affected = VersionRange(Scheme.GENERIC, fixed="2.0")
@@ -126,6 +145,7 @@ def ranges_and_versions(draw: st.DrawFn) -> tuple[VersionRange, str]:
         fixed=draw(st.none() | versions),
         last_affected=draw(st.none() | versions),
         introduced_excluded=draw(st.booleans()),
+        from_candidates=scheme is Scheme.GENERIC and draw(st.booleans()),
     )
     named = [bound for bound in (affected.introduced, affected.fixed, affected.last_affected) if bound]
     return affected, draw(versions | st.sampled_from(named) if named else versions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sentrikat.domain.versions import Scheme, compare, key
+from sentrikat.domain.versions import Scheme, compare, generic, key
 
 EXACT = b"\x00"  # appended to a key: the least key above it, so `[k, k + EXACT)` holds k alone
 
@@ -21,6 +21,7 @@ class VersionRange:
     fixed: str | None = None  # first good version, outside the range
     last_affected: str | None = None  # last bad version, inside the range
     introduced_excluded: bool = False  # NVD's versionStartExcluding
+    from_candidates: bool = False  # `introduced` begins at its first pre-release; of generic versions only
 
     @property
     def unbounded(self) -> bool:
@@ -38,7 +39,10 @@ def contains(affected: VersionRange, version: str) -> bool:
     def against(bound: str) -> int:
         return compare(affected.scheme, version, bound)
 
-    if affected.introduced is not None:
+    if affected.introduced is not None and affected.from_candidates:
+        if key(affected.scheme, version) < bounds(affected)[0]:
+            return False
+    elif affected.introduced is not None:
         order = against(affected.introduced)
         if order < 0 or (order == 0 and affected.introduced_excluded):
             return False
@@ -57,7 +61,9 @@ def bounds(affected: VersionRange) -> tuple[bytes, bytes | None]:
     low = b""
     if affected.introduced is not None:
         low = key(affected.scheme, affected.introduced)
-        if affected.introduced_excluded:
+        if affected.from_candidates:
+            low = generic.with_candidates(low)
+        elif affected.introduced_excluded:
             low += EXACT
     if affected.fixed is not None:
         return low, key(affected.scheme, affected.fixed)

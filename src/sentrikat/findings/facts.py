@@ -147,6 +147,7 @@ def _range_of(versions: Mapping[str, Any] | None) -> VersionRange | None:
         versions["fixed"],
         versions["last_affected"],
         versions["introduced_excluded"],
+        versions.get("from_candidates", False),  # conditions of before do not say
     )
 
 

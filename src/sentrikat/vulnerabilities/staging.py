@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -425,7 +425,5 @@ def _storable(words: str | None) -> str | None:
 @lru_cache(maxsize=65536)
 def _bounds(scheme: Scheme, versions: VersionRange) -> tuple[bytes, bytes | None]:
     if versions.scheme is not scheme:
-        versions = VersionRange(
-            scheme, versions.introduced, versions.fixed, versions.last_affected, versions.introduced_excluded
-        )
+        versions = replace(versions, scheme=scheme)
     return bounds(versions)

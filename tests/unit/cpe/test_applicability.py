@@ -124,7 +124,7 @@ def test_a_negated_configuration_has_no_victims() -> None:
 @pytest.mark.parametrize(
     ("criteria", "bounds", "expected", "described"),
     [
-        ("a:v:p:1.2:*", {}, {"introduced": "1.2", "last_affected": "1.2"}, True),
+        ("a:v:p:1.2:*", {}, {"introduced": "1.2", "last_affected": "1.2", "from_candidates": True}, True),
         ("a:v:p:1.2:-", {}, {"introduced": "1.2", "last_affected": "1.2"}, True),
         ("a:v:p:1.2:sp1", {}, {"introduced": "1.2-sp1", "last_affected": "1.2-sp1"}, True),
         (r"a:v:p:1.2\+b:rc\~1", {}, {"introduced": "1.2+b-rc~1", "last_affected": "1.2+b-rc~1"}, True),

@@ -13,9 +13,11 @@ Two ways to the same answer, and a property test holds them together:
 
 How a criterion's version is read
 
-    version `1.2`, update `*` or `-`    exactly 1.2. By the letter an update `*` covers every update of
-                                        1.2; a version that carries one (`1.2-sp1`) sorts apart and is
-                                        not covered, as sources list updates one by one.
+    version `1.2`, update `*`           1.2 and its pre-releases (`1.2-rc1`): a name whose update is any
+                                        covers each of them (NISTIR 7696, table 6-2). By the letter it covers
+                                        what came after as well; `1.2-sp1` sorts apart and is not covered, as
+                                        sources list service packs and updates one by one.
+    version `1.2`, update `-`           exactly 1.2
     version `1.2`, update `sp1`         exactly `1.2-sp1`, and `update` is no longer in the target
     version `*` with bounds             the range; escapes in the bounds (`2004\/11\/23`) are undone
     version `*` without bounds, `-`,    every version, `described=False`: nobody said which; for
@@ -297,7 +299,9 @@ def _versions(
     last: str | None,
 ) -> VersionRange:
     if exact is not None:
-        return VersionRange(Scheme.GENERIC, introduced=exact, last_affected=exact)
+        return VersionRange(
+            Scheme.GENERIC, introduced=exact, last_affected=exact, from_candidates=name.update == ANY
+        )
     if name.version != ANY:
         return VersionRange(Scheme.GENERIC)
     return VersionRange(

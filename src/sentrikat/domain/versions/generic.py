@@ -132,6 +132,11 @@ def key(version: str) -> bytes:
     return bytes(out)
 
 
+def with_candidates(version_key: bytes) -> bytes:
+    """Give where a version begins with its pre-releases: below the first of them, above every version before."""
+    return version_key.removesuffix(bytes([_END]))
+
+
 def compare(left: str, right: str) -> int:
     """Compare group by group: numbers, then the word behind them."""
     for ours, theirs in zip(_groups(left), _groups(right), strict=False):
