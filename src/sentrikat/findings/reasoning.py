@@ -18,6 +18,7 @@ from sentrikat.domain.matching.precedence import PRECEDENCE_VERSION
 from sentrikat.domain.matching.verdict import Outcome, Verdict, judge
 from sentrikat.domain.matching.wording import fixed_words, source_name, statement_words
 from sentrikat.domain.ranges import VersionRange
+from sentrikat.domain.versions import key
 from sentrikat.findings.claims import KnownComponent
 
 METHODS = {
@@ -217,6 +218,8 @@ def _comparison(chosen: Claim, identity: Identity, verdict: Verdict) -> str:
     if chosen.covers(identity.version_key):
         if chosen.fixed is not None and verdict.outcome is Outcome.AFFECTED:
             return f"{version} < {chosen.fixed} {order}: the version is inside the range."
+        if chosen.introduced is not None and identity.version_key < key(chosen.scheme, chosen.introduced):
+            return f"{version} is a pre-release of {chosen.introduced}, which is named with any update of it."
         return f"{version} lies inside the range {order}."
     if chosen.hi is not None and identity.version_key >= chosen.hi:
         end = chosen.fixed or chosen.last_affected
