@@ -187,7 +187,8 @@ def _in_words(request: Request, session: Session, rows: Any, chain: int) -> list
 
 def action_words(action: str) -> str:
     """Write an action as people read it: account.password_changed is “Account: password changed”."""
-    return action.replace("_", " ").replace(".", ": ").capitalize()
+    words = action.replace("_", " ").replace(".", ": ").capitalize()
+    return words.replace("Api ", "API ").replace("Saml", "SAML")
 
 
 def _subject(subject: str, names: dict[str, str]) -> str:
