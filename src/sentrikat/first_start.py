@@ -53,7 +53,9 @@ def _administrator(database: Database, console: Console) -> None:
     with database.as_system() as session:
         password = create_first_administrator(session, now=_now())
     if password is not None:
-        console.print(f"First account: [bold]{FIRST_LOGIN}[/], password [bold]{password}[/] (shown only now)")
+        console.print(
+            f"First account: [bold]{FIRST_LOGIN}[/], password [bold]{password}[/] (shown only now; for the first sign-in, within 7 days)"
+        )
 
 
 def _organization(database: Database, *, demo: bool) -> int:

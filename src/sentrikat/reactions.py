@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -50,6 +51,8 @@ from sentrikat.identity.directories import stored_directories
 from sentrikat.identity.directory_sync import synchronize
 from sentrikat.identity.jobs import mail_notice
 from sentrikat.identity.notices import MAIL_JOB
+from sentrikat.identity.owner_mail import MAIL_JOB as OWNER_MAIL_JOB
+from sentrikat.identity.owner_mail import mail_owner
 from sentrikat.infra.clock import Clock, SystemClock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.jobs import Job, Periodic
@@ -324,6 +327,11 @@ def run_mail_notice(database: Database, *, notice_id: int) -> None:
     mail_notice(database, load(), SystemClock(), notice_id=notice_id)
 
 
+def run_mail_owner(_database: Database, **what: Any) -> None:
+    """Tell the owner of an account what was changed of it."""
+    mail_owner(load(), SystemClock(), **what)
+
+
 def run_directory_sync(database: Database, *, provider_id: int | None = None) -> None:
     """Bring the accounts of one directory, or of all, to what it says; how it went stands with the provider."""
     clock = SystemClock()
@@ -344,6 +352,7 @@ JOBS: list[Job] = [
     # The schedule asks again anyway, and each run retries its requests by itself.
     Job("refresh_feed", run_refresh, queue="feeds", max_attempts=2),
     Job(MAIL_JOB, run_mail_notice),
+    Job(OWNER_MAIL_JOB, run_mail_owner),
     Job(password_reset.MAIL_JOB, run_mail_password_reset),
     Job("approve_feed", run_approval, queue="feeds", max_attempts=2),
     Job("price_organization", run_price_organization, queue="ingest"),

@@ -134,6 +134,22 @@ def test_the_sign_in_page_is_accessible_and_says_what_is_wrong(browser: Browser,
     context.close()
 
 
+def test_a_password_can_be_looked_at_while_it_is_typed(browser: Browser, server: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{server}/sign-in")
+    field = page.get_by_label("Password")
+    field.fill("four random words here")
+    expect(field).to_have_attribute("type", "password")
+    page.get_by_role("button", name="Show").click()
+    expect(field).to_have_attribute("type", "text")
+    expect(field).to_have_value("four random words here")
+    assert violations(page) == []
+    page.get_by_role("button", name="Hide").click()
+    expect(field).to_have_attribute("type", "password")
+    context.close()
+
+
 def test_a_finding_opens_beside_its_list_and_closes(page: Page, server: str) -> None:
     page.goto(f"{server}/findings")
     page.get_by_role("link", name="CVE-2023-38545").click()

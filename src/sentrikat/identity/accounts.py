@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
 from sentrikat.domain.permissions import Caller, Permission, Role
-from sentrikat.identity import members, passwords, web_sessions
+from sentrikat.identity import members, owner_mail, passwords, web_sessions
 from sentrikat.identity.models import UserAccount
+from sentrikat.identity.owner_mail import Change
 from sentrikat.infra.database.locks import advisory_lock
 from sentrikat.infra.mail import is_address
 
@@ -82,6 +83,7 @@ def create_first_administrator(session: Session, *, now: datetime) -> str | None
         display_name="Administrator",
         password=password,
         installation_admin=True,
+        must_change_password=True,  # it was printed, and may stand in a log
         now=now,
     )
     return password
@@ -129,6 +131,7 @@ def change_password(
     )
     web_sessions.end_all(session, user.id, but=but_session)
     _record(session, caller, "account.password_changed", user, now)
+    owner_mail.tell(session, Change.PASSWORD, user, caller, now)
 
 
 def disable_account(session: Session, caller: Caller, user: UserAccount, *, now: datetime) -> None:
@@ -237,6 +240,7 @@ def set_email(session: Session, caller: Caller, user: UserAccount, email: str, *
             fields={"email": "This is no mail address."},
         )
     if user.email != (email or None):
+        owner_mail.tell(session, Change.EMAIL, user, caller, now)  # to the address of before
         user.email = email or None
         session.flush()
         _record(session, caller, "account.email_changed", user, now)

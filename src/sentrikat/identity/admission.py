@@ -35,6 +35,10 @@ from sentrikat.infra.settings import Settings
 HALF_OPEN_FOR = timedelta(minutes=10)  # time to find the phone and scan a code
 
 
+# A password that somebody else has seen: time for a note to reach its owner (ASVS 2.3.1).
+FIRST_PASSWORD_FOR = timedelta(days=7)
+
+
 class SignInMethod(StrEnum):
     """How somebody proved who they are."""
 
@@ -172,7 +176,9 @@ def finish(
 ) -> SignedIn | HalfOpen | Refused:
     """Open a session for a proven person, or say what is asked first."""
     closed = proven.method is SignInMethod.PASSWORD and rules.local_sign_in == "break_glass_only"
-    if user.disabled_at is not None or (closed and not user.break_glass):
+    seen = proven.method is SignInMethod.PASSWORD and user.must_change_password
+    run_out = seen and now - user.password_changed_at > FIRST_PASSWORD_FOR
+    if user.disabled_at is not None or (closed and not user.break_glass) or run_out:
         log_refusal(session, user.login, arrival, now)
         return Refused(Reason.WRONG)
     step = _asked(session, user, proven, rules)

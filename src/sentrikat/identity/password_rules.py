@@ -67,6 +67,14 @@ def problem_of(
     return None
 
 
+def is_known(password: str, list_file: Path | None) -> bool:
+    """Say whether a password is one that others would try: listed here or by the customer, also disguised."""
+    forms = set(_forms(password))
+    if any(is_common(form) for form in forms):
+        return True
+    return list_file is not None and not forms.isdisjoint(_listed(list_file, list_file.stat().st_mtime_ns))
+
+
 def is_common(form: str) -> bool:
     """Say whether a password stands in the list that is shipped."""
     hashes, wanted = _common(), fingerprint(form)

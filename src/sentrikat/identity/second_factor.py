@@ -24,8 +24,9 @@ from sqlalchemy.orm import Session
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Conflict
 from sentrikat.domain.permissions import Caller, Permission
-from sentrikat.identity import web_sessions
+from sentrikat.identity import owner_mail, web_sessions
 from sentrikat.identity.models import TOTP_PURPOSE, RecoveryCode, TotpFactor, UserAccount
+from sentrikat.identity.owner_mail import Change
 from sentrikat.infra.encryption import Vault
 
 STEP_SECONDS = 30
@@ -111,6 +112,7 @@ def set_up(
     codes = _store_codes(session, user.id)
     web_sessions.end_all(session, user.id, but=but_session, but_half_open=but_half_open)
     _record(session, caller, "second_factor.set_up", user, now)
+    owner_mail.tell(session, Change.FACTOR_SET_UP, user, caller, now)
     return codes
 
 
@@ -161,6 +163,7 @@ def renew_codes(session: Session, caller: Caller, user: UserAccount, *, now: dat
         )
     codes = _store_codes(session, user.id)
     _record(session, caller, "second_factor.codes_renewed", user, now)
+    owner_mail.tell(session, Change.CODES_RENEWED, user, caller, now)
     return codes
 
 
@@ -176,6 +179,7 @@ def remove(
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
     web_sessions.end_all(session, user.id, but=but_session)
     _record(session, caller, "second_factor.removed", user, now)
+    owner_mail.tell(session, Change.FACTOR_REMOVED, user, caller, now)
     return True
 
 

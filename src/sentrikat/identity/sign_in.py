@@ -13,13 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Unavailable
-from sentrikat.identity import notices, passwords, throttle
+from sentrikat.domain.permissions import Caller
+from sentrikat.identity import notices, password_rules, passwords, throttle
 from sentrikat.identity.accounts import normal_login
 from sentrikat.identity.admission import (
     Arrival,
@@ -54,6 +57,7 @@ class Attempt:
     user_id: int | None
     password_hash: str | None
     proven: Proven | None = None
+    known: bool = False  # the password is one that nobody may choose: others would try it
     unanswered: bool = False  # a directory that might have known did not answer
 
     @property
@@ -76,14 +80,17 @@ def begin(session: Session, login: str, address: str | None, now: datetime) -> A
     return Attempt(login, address, *(found or (None, None)))
 
 
-def check(attempt: Attempt, password: str, sources: Sequence[PasswordSource] = ()) -> Attempt:
+def check(
+    attempt: Attempt, password: str, sources: Sequence[PasswordSource] = (), *, list_file: Path | None = None
+) -> Attempt:
     """Find out whose the password is; as slow for an unknown account as for a known one.
 
     Directories are asked after a wrong local password as they are for an unknown name, so that their time
     does not tell the two apart.
     """
     if passwords.is_right(password, attempt.password_hash) and attempt.user_id is not None:
-        return replace(attempt, proven=Proven(attempt.user_id, SignInMethod.PASSWORD))
+        known = _is_known(password, list_file)
+        return replace(attempt, proven=Proven(attempt.user_id, SignInMethod.PASSWORD), known=known)
     unanswered = False
     if not password:
         return attempt  # many directories take a bind without a password for an anonymous one
@@ -97,6 +104,15 @@ def check(attempt: Attempt, password: str, sources: Sequence[PasswordSource] = (
         if proven is not None:
             return replace(attempt, proven=proven)
     return replace(attempt, unanswered=unanswered)
+
+
+def _is_known(password: str, list_file: Path | None) -> bool:
+    try:
+        return password_rules.is_known(password, list_file)
+    except OSError as error:
+        # Nobody stays outside because a file of the customer's went away; choosing a password still says so.
+        log.warning("list of refused passwords not read", file=str(list_file), error=str(error))
+        return password_rules.is_known(password, None)
 
 
 def complete(
@@ -115,4 +131,10 @@ def complete(
         log_refusal(session, attempt.login, arrival, now)
         return Refused(Reason.WRONG, unanswered=attempt.unanswered)
     throttle.forget(session, attempt.login, attempt.address)
+    if attempt.known and not user.must_change_password:
+        # It was chosen before it was listed. The time to choose another one begins now.
+        user.must_change_password, user.password_changed_at = True, now
+        session.flush()
+        owner = Caller(0, f"user:{user.id}", frozenset(), arrival.address)
+        record(session, owner, "account.password_known", f"user:{user.id}", {"login": user.login}, now=now)
     return finish(session, user, proven, rules, arrival, now=now)

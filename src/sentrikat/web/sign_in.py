@@ -150,7 +150,8 @@ def _sign_in(
         attempt = sign_in.begin(session, login, address_of(request), now)
     if isinstance(attempt, Refused):
         return attempt
-    checked = sign_in.check(attempt, password, password_sources_of(request))
+    listed = settings_of(request).password_list_file
+    checked = sign_in.check(attempt, password, password_sources_of(request), list_file=listed)
     with database.as_system() as session:
         return sign_in.complete(
             session, checked, rules_of(settings_of(request)), now=now, arrival=arrival_of(request, back)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from sentrikat.audit.models import AuditEntry
 from sentrikat.domain.errors import Conflict, Unavailable
 from sentrikat.domain.permissions import COMMAND_LINE, Permission, Role
 from sentrikat.identity import accounts, sign_in, throttle, web_sessions
@@ -61,12 +63,13 @@ def try_password(
     login: str = "jane",
     address: str = ADDRESS,
     sources: Sequence[PasswordSource] = (),
+    list_file: Path | None = None,
 ) -> SignedIn | HalfOpen | Refused:
     with database.as_system() as session:
         attempt = sign_in.begin(session, login, address, clock.now())
     if isinstance(attempt, Refused):
         return attempt
-    checked = sign_in.check(attempt, password, sources)
+    checked = sign_in.check(attempt, password, sources, list_file=list_file)
     with database.as_system() as session:
         return sign_in.complete(
             session, checked, RULES, now=clock.now(), arrival=Arrival(address, "Test\x00er", "/findings")
@@ -190,7 +193,46 @@ def test_the_first_administrator_is_made_once(database: Database, clock: FrozenC
 
     assert password is not None
     outcome = try_password(database, clock, password, login="admin")
-    assert isinstance(outcome, SignedIn)
+    assert isinstance(outcome, HalfOpen)
+    assert outcome.step is Step.NEW_PASSWORD
+
+
+@pytest.mark.usefixtures("organization_id")
+@pytest.mark.parametrize(("days", "opens"), [(6, True), (8, False)])
+def test_a_password_that_somebody_else_has_seen_ends_after_a_week(
+    database: Database, clock: FrozenClock, days: int, opens: bool
+) -> None:
+    with database.as_system() as session:
+        jane = accounts.get_account(session, "jane")
+        hashed = jane.password_hash
+        assert hashed is not None
+        accounts.reset_password(session, COMMAND_LINE, jane, new_password_hash=hashed, now=clock.now())
+    clock.advance(timedelta(days=days))
+    outcome = try_password(database, clock, PASSWORD)
+
+    assert isinstance(outcome, HalfOpen if opens else Refused)
+
+
+@pytest.mark.usefixtures("organization_id")
+def test_a_password_that_was_listed_since_opens_the_door_to_choose_another_one_only(
+    database: Database, clock: FrozenClock, tmp_path: Path
+) -> None:
+    refused = tmp_path / "refused.txt"
+    refused.write_text(f"{PASSWORD}\n", encoding="utf-8")
+    clock.advance(timedelta(days=400))
+    before = try_password(database, clock, PASSWORD)
+    outcome = try_password(database, clock, PASSWORD, list_file=refused)
+    gone = try_password(database, clock, PASSWORD, list_file=tmp_path / "nothing.txt")
+
+    assert isinstance(before, SignedIn)
+    assert isinstance(outcome, HalfOpen)
+    assert outcome.step is Step.NEW_PASSWORD
+    assert isinstance(gone, HalfOpen)  # what was said of the account stays said
+    with database.as_system() as session:
+        actions = session.scalars(
+            select(AuditEntry.action).where(AuditEntry.action == "account.password_known")
+        ).all()
+    assert actions == ["account.password_known"]
 
 
 @pytest.mark.usefixtures("organization_id")

@@ -181,6 +181,20 @@ for (const form of $$("form[data-live]")) {
   });
 }
 
+// --- passwords can be looked at while they are typed ------------------------------------------------------
+
+for (const button of $$("[data-reveal]")) {
+  const field = document.getElementById(button.dataset.reveal);
+  const show = (shown) => {
+    field.type = shown ? "text" : "password";
+    button.textContent = shown ? "Hide" : "Show";
+  };
+  button.hidden = false;
+  button.addEventListener("click", () => show(field.type === "password"));
+  // Browsers remember what was typed into fields of text: it leaves as a password.
+  field.form?.addEventListener("submit", () => show(false));
+}
+
 // --- copy -------------------------------------------------------------------------------------------------
 
 for (const button of $$("[data-copy]")) {
