@@ -3,22 +3,32 @@
     log = structlog.get_logger()
     log.warning("bundle refused", bundle=path.name, held=held)
 
-Lines of libraries (uvicorn, procrastinate, alembic) go through the same processors.
+Lines of libraries (uvicorn, procrastinate, alembic) go through the same processors. No line shows a secret: traces
+have no values of variables, fields whose name speaks of a secret are hidden, and so is, wherever it stands, every
+secret that the settings name and everything that has the form of an API key.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import sys
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import structlog
+from pydantic import SecretStr
 from structlog.typing import EventDict, WrappedLogger
 
 from sentrikat.infra.settings import Settings
 
 # Fields that may hold a secret by mistake; the value is not logged, whoever put it there.
 _SECRET_WORDS = ("password", "secret", "token", "api_key", "authorization", "cookie")
+
+_API_KEY = r"sk_[a-zA-Z0-9]{6,16}_[A-Za-z0-9_-]{16,}"
+_SHORT = 5
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 # Libraries that report each step at INFO; their troubles are ours to see, their steps are not.
 _TALKATIVE = ("procrastinate", "alembic", "httpx2", "httpcore2", "uvicorn", "stamina")
@@ -27,8 +37,43 @@ _TALKATIVE = ("procrastinate", "alembic", "httpx2", "httpcore2", "uvicorn", "sta
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Replace the value of every field whose name speaks of a secret."""
     for name in event:
-        if name != "event" and any(word in name.lower() for word in _SECRET_WORDS):
-            event[name] = "[hidden]"
+        if name != "event":
+            event[name] = _hidden(name, event[name])
+    return event
+
+
+def _hidden(name: str, value: object) -> object:
+    if any(word in name.lower() for word in _SECRET_WORDS):
+        return "[hidden]"
+    if isinstance(value, dict):
+        return {key: _hidden(str(key), inner) for key, inner in value.items()}
+    return value
+
+
+def secrets_of(settings: Settings) -> re.Pattern[str]:
+    """Make what finds the secrets of the settings, and API keys, in a text."""
+    known: set[str] = set()
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        said = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not isinstance(said, str):
+            continue
+        if "://" in said:  # of an address, the password
+            written = urlsplit(said).password or ""
+            known |= {written, unquote(written)}
+        elif isinstance(value, SecretStr):
+            known |= {said, *said.replace(",", " ").split()}
+    known |= {json.dumps(one)[1:-1] for one in known}
+    # A word of five letters stands in other places too, where hiding it would tell what it is.
+    words = [re.escape(one) for one in sorted(known, key=len, reverse=True) if len(one) > _SHORT]
+    return re.compile("|".join([*words, _API_KEY]))
+
+
+def _one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Write out what would begin a new line or command a terminal; JSON does so by itself."""
+    for name, value in event.items():
+        if isinstance(value, str) and name != "exception":
+            event[name] = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
     return event
 
 
@@ -51,11 +96,28 @@ def configure(settings: Settings, *, process: str) -> None:
         hide_secrets,
     ]
     final: list[Any] = (
-        # A newline inside a value stays escaped, so nobody can forge a line.
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+        # A newline inside a value stays escaped, so nobody can forge a line. By default both forms of traces
+        # show the values of variables, and those are passwords.
+        [
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
+            structlog.processors.JSONRenderer(default=str),
+        ]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+        else [
+            _one_line,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
     )
+    secret = secrets_of(settings)
+
+    def without_secrets(_logger: WrappedLogger, _method: str, line: Any) -> str:
+        return secret.sub("[hidden]", line)
+
+    final.append(without_secrets)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -61,6 +61,7 @@ def make_engine(
         pool_size=pool_size,
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_TIMEOUT_SECONDS,
+        hide_parameters=True,  # or every error, and so the log, repeats what was to be stored
         pool_pre_ping=True,  # the database may have been restarted under us
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
