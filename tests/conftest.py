@@ -70,6 +70,8 @@ def pytest_configure() -> None:
             del os.environ[name]
     # Otherwise the first key of a test would make a file in the developer's data directory.
     os.environ["SENTRIKAT_API_KEY_PEPPER"] = "a pepper for tests that is long enough"
+    # Peers of tests listen here. What is refused without it: tests/unit/infra/test_outbound.py.
+    os.environ["SENTRIKAT_OUTBOUND_ALLOW"] = "127.0.0.0/8,::1"
     # Sweeps over all routes send thousands of requests in one frozen moment; tests of the limits set their own.
     for client in ("API", "AGENTS", "SIGN_IN", "ADMIN"):
         for period in ("HOUR", "DAY"):

@@ -95,6 +95,37 @@ def _outbound(tree: ast.Module, _path: PurePosixPath) -> Iterator[Finding]:
                 yield node.lineno, f"imports {name}; outbound connections go through infra.http or infra.mail"
 
 
+_SOCKET_CALLS = frozenset({
+    ("socket", "socket"), ("socket", "create_connection"), ("socket", "getaddrinfo"), ("socket", "gethostbyname"),
+    ("asyncio", "open_connection"), ("anyio", "connect_tcp"),
+})  # fmt: skip
+
+
+def _connections(tree: ast.Module, _path: PurePosixPath) -> Iterator[Finding]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _dotted(node.func) in _SOCKET_CALLS:
+            yield (
+                node.lineno,
+                "opens a connection or asks for an address; infra.outbound judges where it leads",
+            )
+        names = (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or "", *(alias.name for alias in node.names)]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+        if isinstance(node, ast.Import | ast.ImportFrom) and any(
+            name == "ldap3"
+            or (isinstance(node, ast.ImportFrom) and node.module == "socket" and name in _FROM_SOCKET)
+            for name in names
+        ):
+            yield node.lineno, "takes what opens connections; infra.outbound judges where they lead"
+
+
+_FROM_SOCKET = frozenset(name for module, name in _SOCKET_CALLS if module == "socket")
+
+
 def _names(_tree: ast.Module, path: PurePosixPath) -> Iterator[Finding]:
     if path.stem in {
         "service",
@@ -134,6 +165,12 @@ RULES = (
         "A library call reached a host nobody had allowed.",
         _but("infra/http.py", "infra/mail.py"),
         _outbound,
+    ),
+    Rule(
+        "connections",
+        "A directory's host name led to the metadata service of the cloud, and the page showed what it said.",
+        _but("infra/outbound.py", "identity/ldap/connection.py"),
+        _connections,
     ),
     Rule(
         "file-name",

@@ -45,5 +45,7 @@ def serve(
             forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        sockets = [socket.socket(fileno=inherited_socket)] if inherited_socket is not None else None
+        sockets = None
+        if inherited_socket is not None:
+            sockets = [socket.socket(fileno=inherited_socket)]  # allow connections: it listens
         uvicorn.Server(config).run(sockets)

@@ -129,7 +129,7 @@ def _listen(settings: Settings) -> socket.socket:
     The supervisor keeps the socket, so requests wait in line while the web process restarts.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family, socket.SOCK_STREAM)  # allow connections: it listens
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))

@@ -31,6 +31,7 @@ from sentrikat.identity.sign_in import PasswordSource
 from sentrikat.infra.clock import Clock
 from sentrikat.infra.database import Database
 from sentrikat.infra.encryption import open_vault
+from sentrikat.infra.outbound import rules_of
 from sentrikat.infra.settings import Settings
 
 log = structlog.get_logger()
@@ -95,7 +96,7 @@ def stored_directory(provider: IdentityProvider, settings: Settings) -> StoredDi
     return StoredDirectory(
         provider.id,
         provider.name,
-        LdapSettings.model_validate(provider.settings),
+        LdapSettings.model_validate(provider.settings).within(rules_of(settings)),
         secret_of(provider, open_vault(settings)) if provider.secret is not None else None,
     )
 

@@ -1,7 +1,7 @@
 """Outbound HTTP: the only way out, to named hosts only.
 
-Nothing else of the server opens a connection to another machine. Hosts are compared on every
-hop, so a redirect cannot lead anywhere the operator was not told of.
+Hosts are compared on every hop, so a redirect cannot lead anywhere the operator was not told of, and connections
+are opened by infra/outbound.py, so none leads back to this machine or its neighbors.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from sentrikat.domain.errors import Unavailable
+from sentrikat.infra.outbound import GuardedBackend, rules_of
 from sentrikat.infra.settings import Settings
 
 CONNECT_SECONDS = 10.0  # a host that does not answer SYN in ten seconds will not in thirty
@@ -48,12 +49,17 @@ def outbound_client(settings: Settings, hosts: Collection[str]) -> httpx2.Client
             )
 
     trust = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
+    limits = httpx2.Limits(max_connections=MAX_CONNECTIONS)
+    transport = httpx2.HTTPTransport(verify=trust, proxy=settings.proxy, trust_env=False, limits=limits)
+    named = [
+        host for url in (settings.feed_base_url, settings.proxy) if url and (host := urlsplit(url).hostname)
+    ]
+    # The client has no argument for it; infra/outbound.py says what this keeps away from.
+    transport._pool._network_backend = GuardedBackend(rules_of(settings), named=named)  # noqa: SLF001
     return httpx2.Client(
-        verify=trust,
-        proxy=settings.proxy,
+        transport=transport,
         trust_env=False,
         timeout=httpx2.Timeout(settings.http_timeout_seconds, connect=CONNECT_SECONDS),
-        limits=httpx2.Limits(max_connections=MAX_CONNECTIONS),
         max_redirects=MAX_REDIRECTS,
         headers={"User-Agent": USER_AGENT},
         event_hooks={"request": [refuse_others]},

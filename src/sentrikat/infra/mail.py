@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+import socket
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -16,6 +17,7 @@ from email.utils import format_datetime, make_msgid
 
 from sentrikat.domain.errors import InvalidInput, Unavailable
 from sentrikat.infra.clock import Clock
+from sentrikat.infra.outbound import Rules, connect, rules_of
 from sentrikat.infra.settings import Settings
 
 TIMEOUT_SECONDS = 30.0
@@ -72,15 +74,40 @@ def send(settings: Settings, message: Message, clock: Clock) -> None:
         ) from error
 
 
+class _Guarded(smtplib.SMTP):
+    """The library's client with connections from infra/outbound.py."""
+
+    rules = Rules()
+
+    def begin(self, host: str, port: int, rules: Rules) -> None:
+        """Connect and hear the greeting."""
+        self.rules = rules
+        self._host = host  # which TLS checks the certificate for
+        code, words = self.connect(host, port)
+        if code != 220:
+            self.close()
+            raise smtplib.SMTPConnectError(code, words)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """Open the connection; the library's own place for doing it otherwise."""
+        return connect(self.rules, host, port, timeout_seconds=timeout)
+
+
+class _GuardedTls(smtplib.SMTP_SSL, _Guarded):
+    """The same with TLS from the first byte: the library wraps what the other class opens."""
+
+
 def _connected(settings: Settings) -> smtplib.SMTP:
     assert settings.smtp_host is not None
     context = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    rules = rules_of(settings).naming(settings.smtp_host)
     if settings.smtp_security == "tls":
-        return smtplib.SMTP_SSL(
-            settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_SECONDS, context=context
-        )
-    connection = smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_SECONDS)
+        secured = _GuardedTls(timeout=TIMEOUT_SECONDS, context=context)
+        secured.begin(settings.smtp_host, settings.smtp_port, rules)
+        return secured
+    connection = _Guarded(timeout=TIMEOUT_SECONDS)
+    connection.begin(settings.smtp_host, settings.smtp_port, rules)
     if settings.smtp_security == "starttls":
         try:
             connection.starttls(context=context)  # SMTPNotSupportedError when the server offers none

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 
@@ -256,6 +257,12 @@ class Settings(BaseSettings):
         default=None,
         description="PEM file of certificate authorities to trust instead of the system's.",
     )
+    outbound_allow: str | None = Field(
+        default=None,
+        description="Comma-separated networks that may be reached although they are loopback, link-local, "
+        "multicast or a cloud's metadata service, such as 127.0.0.1/32. A loopback address that another of these "
+        "settings names itself is allowed by that.",
+    )
     nvd_api_key: SecretStr | None = Field(
         default=None,
         description="Key for the NVD API: 50 instead of 5 requests in 30 seconds.",
@@ -394,6 +401,7 @@ class Settings(BaseSettings):
         "api_key_pepper",
         "admin_api_key",
         "audit_key_file",
+        "outbound_allow",
         "smtp_host",
         "smtp_user",
         "smtp_password",
@@ -420,6 +428,16 @@ class Settings(BaseSettings):
             not value.startswith(("mailto:", "https://", "tel:")) or not value.isprintable()
         ):
             raise ValueError("must begin with mailto:, https:// or tel: and be one line")
+        return value
+
+    @field_validator("outbound_allow")
+    @classmethod
+    def _are_networks(cls, value: str | None) -> str | None:
+        for one in (value or "").replace(",", " ").split():
+            try:
+                ip_network(one)
+            except ValueError as error:
+                raise ValueError(f"“{one}” is no network, such as 127.0.0.1/32 ({error})") from error
         return value
 
     @model_validator(mode="after")

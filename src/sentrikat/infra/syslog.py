@@ -7,11 +7,11 @@ then does with it is its own.
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import Iterable
 
 from sentrikat.domain.errors import Unavailable
+from sentrikat.infra.outbound import connect, rules_of
 from sentrikat.infra.settings import Settings
 
 _SECONDS = 15.0  # of silence, at any point
@@ -25,7 +25,7 @@ def send(settings: Settings, frames: Iterable[bytes]) -> None:
         if host is None:
             raise OSError("SENTRIKAT_SYSLOG_HOST is not set")
         with (
-            socket.create_connection((host, port), timeout=_SECONDS) as plain,
+            connect(rules_of(settings).naming(host), host, port, timeout_seconds=_SECONDS) as plain,
             _context(settings).wrap_socket(plain, server_hostname=host) as secured,
         ):
             for frame in frames:

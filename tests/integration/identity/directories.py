@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sentrikat.identity.ldap.settings import LdapSettings
+from sentrikat.infra.outbound import LOOPBACK, Rules
 from tests.peers import openldap, samba
 
 
@@ -32,5 +33,5 @@ def ad_settings(server: samba.ActiveDirectory, **more: Any) -> dict[str, Any]:
 
 
 def read(settings: dict[str, Any]) -> LdapSettings:
-    """The settings as they are stored."""
-    return LdapSettings.model_validate(settings)
+    """The settings as they are stored, where servers of this machine may be asked."""
+    return LdapSettings.model_validate(settings).within(Rules(LOOPBACK))

@@ -8,15 +8,14 @@ What this module sees to itself, because the library does not or only loosely:
 
 * TLS is never optional. The handshake is made by our own context: certificate and host name are checked by
   OpenSSL, TLS 1.2 at least. The library's own default checks nothing.
-* The address is looked up once, here, and the connection made to what was found: this is the one place
-  through which directories are reached.
+* The address is looked up once and judged (infra/outbound.py), and the connection made to what was judged.
 * An empty password is refused before it is sent: directories take it for an anonymous bind, and say yes.
 * Referrals are not followed: they would take a password to a server that nobody here named.
 """
 
 from __future__ import annotations
 
-import socket
+import socket  # allow outbound: names the error of a look-up
 import ssl
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from typing import Any
 from sentrikat.domain.errors import Unavailable
 from sentrikat.identity.ldap.settings import LdapSettings
 from sentrikat.identity.ldap.words import result_words, sub_code, tls_words
+from sentrikat.infra import outbound
 
 with warnings.catch_warnings():
     # pyasn1 renamed what ldap3 2.9.1 imports; the old names work in the pinned pyasn1 0.6.
@@ -232,7 +232,7 @@ class Directory:
 @contextmanager
 def connect(settings: LdapSettings, host: str, port: int) -> Iterator[Directory]:
     """Open a connection to one server, encrypted and with its certificate checked, and close it."""
-    address = reach(host, port, settings.timeout_seconds)
+    address = reach(settings, host, port)
     tls = _CheckedTls(_context(settings), host)
     server = ldap3.Server(
         address,
@@ -282,28 +282,25 @@ def connect(settings: LdapSettings, host: str, port: int) -> Iterator[Directory]
             connection.closed = True
 
 
-def reach(host: str, port: int, timeout_seconds: int) -> str:
+def reach(settings: LdapSettings, host: str, port: int) -> str:
     """Give the address of a host that accepts connections; the first one that answers."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+        connection = outbound.connect(settings.reach, host, port, timeout_seconds=settings.timeout_seconds)
+    except outbound.AddressNotAllowed as error:
+        raise DirectoryUnavailable(error.message, step="tcp", hint=error.hint) from error
+    except socket.gaierror as error:
         raise DirectoryUnavailable(
             f"There is no address for “{host}”: {error}.",
             step="tcp",
             hint="Check the name and the DNS server.",
         ) from error
-    trouble: OSError | None = None
-    for *_kind, address in found:
-        try:
-            socket.create_connection((str(address[0]), port), timeout=timeout_seconds).close()
-        except OSError as error:
-            trouble = error
-        else:
-            return str(address[0])
-    why = "nobody answered in time" if isinstance(trouble, TimeoutError) else str(trouble)
-    raise DirectoryUnavailable(
-        f"{host}:{port} was not reached: {why}.", step="tcp", hint="Check host, port and firewall."
-    ) from trouble
+    except OSError as error:
+        why = "nobody answered in time" if isinstance(error, TimeoutError) else str(error)
+        raise DirectoryUnavailable(
+            f"{host}:{port} was not reached: {why}.", step="tcp", hint="Check host, port and firewall."
+        ) from error
+    with connection:
+        return str(connection.getpeername()[0])
 
 
 def _context(settings: LdapSettings) -> ssl.SSLContext:

@@ -70,7 +70,7 @@ def _one_host(
         steps.append(Step(step, good, words, name))
 
     try:
-        address = reach(host, port, settings.timeout_seconds)
+        address = reach(settings, host, port)
         add("Connect", f"Reached at {address}.")
         with connect(settings, host, port) as directory:
             facts = directory.certificate()

@@ -7,7 +7,9 @@ import ssl
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+
+from sentrikat.infra.outbound import Rules
 
 LOGIN = "{login}"
 _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?")
@@ -23,6 +25,9 @@ class LdapSettings(BaseModel):
     """One directory. Fields left out follow from its kind."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Which addresses its servers may have: the installation's decision, not that of who enters a host here.
+    _reach: Rules = PrivateAttr(default=Rules())
 
     directory: Literal["active_directory", "openldap"] = Field(
         default="active_directory", description="Active Directory (also Samba), or OpenLDAP and its like."
@@ -161,6 +166,17 @@ class LdapSettings(BaseModel):
         if self.ca_pem is not None and self.ca_file is not None:
             raise ValueError("takes ca_pem or ca_file, not both")
         return self
+
+    def within(self, reach: Rules) -> Self:
+        """Give the same settings for an installation that lets these addresses be reached."""
+        limited = self.model_copy()
+        limited._reach = reach  # noqa: SLF001 - our own
+        return limited
+
+    @property
+    def reach(self) -> Rules:
+        """What its servers' addresses are judged by."""
+        return self._reach
 
     @property
     def endpoints(self) -> tuple[tuple[str, int], ...]:
