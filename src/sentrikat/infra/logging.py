@@ -70,10 +70,9 @@ def secrets_of(settings: Settings) -> re.Pattern[str]:
 
 
 def _one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Write out what would begin a new line or command a terminal; JSON does so by itself."""
-    for name, value in event.items():
-        if isinstance(value, str) and name != "exception":
-            event[name] = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
+    """Write out what would begin a new line or command a terminal; JSON, and the console for values, do so by themselves."""
+    words = str(event.get("event", ""))
+    event["event"] = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), words)
     return event
 
 

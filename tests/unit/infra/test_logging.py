@@ -62,7 +62,7 @@ def test_secrets_of_the_settings_are_hidden_wherever_they_stand(capsys: pytest.C
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_a_trace_shows_no_values_of_variables(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     configure(load(log_format=form), process="web")
-    seed = "".join(["JBSW", "Y3DP"])
+    seed = "JBSWY3DP" * len(form)
     try:
         raise RuntimeError(len(seed))
     except RuntimeError as error:
