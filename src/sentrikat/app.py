@@ -23,6 +23,7 @@ from sentrikat.api import health
 from sentrikat.api.admin import ADMIN_PREFIX, admin_app
 from sentrikat.api.bodies import BodyLimit, BodyTooLarge, UnsupportedMedia
 from sentrikat.api.etags import Unchanged
+from sentrikat.api.front_gate import FrontGate, own_hosts
 from sentrikat.api.limits import RateLimitHeaders
 from sentrikat.api.problems import problem_answer
 from sentrikat.api.router import API_PREFIX, openapi_of
@@ -116,8 +117,12 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
         app.mount(ADMIN_PREFIX, admin_app(app.state, _ANSWERS))
     app.add_middleware(Unchanged)
     app.add_middleware(
-        BodyLimit, largest=settings.max_request_bytes, largest_report=settings.max_report_bytes
+        BodyLimit,
+        largest=settings.max_request_bytes,
+        largest_report=settings.max_report_bytes,
+        seconds=settings.request_body_seconds,
     )
+    app.add_middleware(FrontGate, hosts=own_hosts(settings))
     app.add_middleware(SecurityHeaders, https=settings.secure_cookies)
     app.add_middleware(RateLimitHeaders)
     app.add_middleware(RequestId)

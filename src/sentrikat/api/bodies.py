@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 
+import anyio
 from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,10 +27,11 @@ class UnsupportedMedia(InvalidInput):
 
 
 class BodyLimit:
-    """Refuse bodies that are too large, by their announced length or, chunked, while they come in."""
+    """Refuse bodies that are too large, by their announced length or, chunked, while they come in, or too slow."""
 
-    def __init__(self, app: ASGIApp, *, largest: int, largest_report: int) -> None:
+    def __init__(self, app: ASGIApp, *, largest: int, largest_report: int, seconds: float) -> None:
         self._app = app
+        self._seconds = seconds
         self._largest = largest
         self._largest_report = largest_report
 
@@ -42,14 +44,27 @@ class BodyLimit:
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         too_large = HTTPException(413, f"The request was refused: its body is larger than {limit:,} bytes.")
         seen = 0
+        ended = False
+        deadline = anyio.current_time() + self._seconds
 
         async def counted() -> Message:
-            nonlocal seen
+            nonlocal seen, ended
+            if ended:  # what is asked for now is whether the other end is still there
+                return await receive()
             # The announcement is judged here and not before, so that the refusal takes the way of
             # every other error and carries its form.
             if announced.isdigit() and int(announced) > limit:
                 raise too_large
-            message = await receive()
+            try:
+                with anyio.fail_after(max(0.0, deadline - anyio.current_time())):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(
+                    408,
+                    f"The request was refused: its body did not arrive within {self._seconds:g} seconds.",
+                    {"Connection": "close"},
+                ) from None
+            ended = not message.get("more_body", False)
             seen += len(message.get("body", b""))
             if seen > limit:
                 raise too_large

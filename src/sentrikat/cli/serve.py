@@ -14,8 +14,7 @@ from sentrikat.domain.permissions import Permission
 from sentrikat.infra import logging
 from sentrikat.infra.database.reach import reach_server
 from sentrikat.infra.settings import load
-
-GRACE_SECONDS = 10  # running requests get as long as the slowest page may take
+from sentrikat.infra.web_server import server_config
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,17 +33,7 @@ def serve(
     settings = load()
     logging.configure(settings, process="web")
     with reach_server(settings) as url:
-        config = uvicorn.Config(
-            create_app(settings, url),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=True,
-            forwarded_allow_ips=settings.trusted_proxies,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+        config = server_config(create_app(settings, url), settings)
         sockets = None
         if inherited_socket is not None:
             sockets = [socket.socket(fileno=inherited_socket)]  # allow connections: it listens

@@ -68,6 +68,11 @@ class Settings(BaseSettings):
         description="Address under which users reach the server, for links and the origin check, "
         "such as https://sentrikat.example.org. Unset: taken from the request.",
     )
+    allowed_hosts: str | None = Field(
+        default=None,
+        description="Comma-separated names, with their port if it is not the usual one, that the server also answers "
+        "to when a public address is set. Without a public address it answers to any name.",
+    )
     trusted_proxies: str = Field(
         default="127.0.0.1",
         description="Comma-separated addresses whose X-Forwarded-For and X-Forwarded-Proto are believed.",
@@ -93,6 +98,12 @@ class Settings(BaseSettings):
         ge=16 * 1024,
         le=64 * 1024 * 1024,
         description="Largest body of any other request, in bytes.",
+    )
+    request_body_seconds: float = Field(
+        default=120.0,  # the largest report over a line of 1.5 Mbit/s; agents send it packed, a tenth of that
+        gt=0,
+        le=3600,
+        description="A request's body must have arrived within so many seconds.",
     )
 
     # Sign-in
@@ -402,6 +413,7 @@ class Settings(BaseSettings):
         "admin_api_key",
         "audit_key_file",
         "outbound_allow",
+        "allowed_hosts",
         "smtp_host",
         "smtp_user",
         "smtp_password",

@@ -91,6 +91,11 @@ def address_of(request: Request) -> str | None:
     return request.client.host if request.client is not None else None
 
 
+def own_address(request: Request) -> str:
+    """Give the address of this server for people to copy: the one it was told, before what the request says."""
+    return settings_of(request).public_url or str(request.base_url).rstrip("/")
+
+
 def arrival_of(request: Request, next_path: str = "/") -> Arrival:
     """Give where a sign-in comes from."""
     return Arrival(address_of(request), request.headers.get("User-Agent"), next_path)

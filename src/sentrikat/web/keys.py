@@ -15,7 +15,7 @@ from sentrikat.identity import api_keys
 from sentrikat.identity.access import Visit
 from sentrikat.identity.api_keys import Limits, Made
 from sentrikat.identity.queries import KeyRow, list_keys
-from sentrikat.web.context import Form, Now, TenantSession, pepper_of, requires
+from sentrikat.web.context import Form, Now, TenantSession, own_address, pepper_of, requires
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
 
@@ -178,5 +178,5 @@ def _page(
         lifetimes=TOKEN_LIFETIMES if mine else LIFETIMES,
         preset="90" if mine else "365",
         overlap_days=OVERLAP.days,
-        address=str(request.base_url).rstrip("/"),
+        address=own_address(request),
     )

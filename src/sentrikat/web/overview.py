@@ -20,7 +20,7 @@ from sentrikat.inventory.lifecycle import count_unsupported
 from sentrikat.inventory.queries import count_assets
 from sentrikat.vulnerabilities.freshness import feed_statuses
 from sentrikat.vulnerabilities.queries import get_vulnerability
-from sentrikat.web.context import Now, TenantSession, requires
+from sentrikat.web.context import Now, TenantSession, own_address, requires
 from sentrikat.web.doubts import doubts_of
 from sentrikat.web.notices import notices_for
 from sentrikat.web.rendering import render
@@ -51,7 +51,7 @@ def show(request: Request, visit: Reader, session: TenantSession, now: Now) -> R
         since_visit=visit.session.previous_visit_at is not None,
         cap=COUNT_CAP,
         loading=not figures.assets and _is_filling(session, now),
-        address=str(request.base_url).rstrip("/"),
+        address=own_address(request),
         notices=notices_for(request, visit, now),
     )
 

@@ -42,7 +42,7 @@ def send_chunks(path: str, count: int, *, announced: int | None = None) -> int:
             return
 
         headers = [(b"content-length", str(announced).encode())] if announced is not None else []
-        limit = BodyLimit(reads_everything, largest=4096, largest_report=16 * 1024)
+        limit = BodyLimit(reads_everything, largest=4096, largest_report=16 * 1024, seconds=60)
         await limit({"type": "http", "path": path, "headers": headers}, receive, send)
 
     try:
