@@ -444,7 +444,7 @@ class Settings(BaseSettings):
 
     @field_validator("outbound_allow")
     @classmethod
-    def _are_networks(cls, value: str | None) -> str | None:
+    def _may_be_reached(cls, value: str | None) -> str | None:
         for one in (value or "").replace(",", " ").split():
             try:
                 ip_network(one)
