@@ -8,15 +8,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
+import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from sentrikat.audit.models import AuditEntry
 from sentrikat.domain.permissions import COMMAND_LINE
 from sentrikat.identity.models import IdentityGroupRule, IdentityProvider, WebSession
+from sentrikat.identity.providers import create_provider
 from sentrikat.identity.saml.configuration import SamlConfiguration
 from sentrikat.identity.saml.idp_metadata import read_metadata
-from sentrikat.identity.saml.providers import save_provider
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
 from tests.peers.simplesamlphp import Form, SimpleSamlPhp
@@ -48,16 +49,15 @@ def add_provider(
 ) -> int:
     """A provider with group rules: group -> organization, role."""
     with database.as_system() as session:
-        provider = save_provider(
+        provider = create_provider(
             session,
             COMMAND_LINE,
-            None,
+            lambda: pytest.fail("a SAML provider has no secret"),
+            kind="saml",
             name=name,
-            enabled=True,
-            provisioning=True,
-            configuration=configuration,
+            settings=configuration.to_json(),
             now=clock.now(),
-        )
+        ).id
         for position, (group, (organization, role)) in enumerate(rules.items()):
             session.add(
                 IdentityGroupRule(

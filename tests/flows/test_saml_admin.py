@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -11,12 +13,17 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from sentrikat.app import create_app
+from sentrikat.cli import run
+from sentrikat.domain.permissions import COMMAND_LINE
+from sentrikat.identity.accounts import create_account
+from sentrikat.identity.models import UserAccount
 from sentrikat.identity.saml.certificates import make_key_pair
+from sentrikat.identity.web_sessions import open_session
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.settings import Settings
 from tests.flows.conftest import NOON
-from tests.flows.estate import Estate, session_of
+from tests.flows.estate import LIMITS, PASSWORD, Estate, session_of
 from tests.identity_provider import keys
 
 SETTINGS = Settings(
@@ -113,6 +120,133 @@ def test_a_provider_gets_a_second_certificate_and_is_switched_off(client: TestCl
     assert changed.status_code == 303
     assert keys("old").certificate.fingerprint in client.get(place).text
     assert "Sign in with Changing" not in client.get("/sign-in").text
+
+
+API = "/api/v1/identity-providers"
+
+
+def vouched_for(database: Database, clock: FrozenClock, provider_id: int, login: str) -> str:
+    """Somebody the provider vouches for, who is signed in; give their cookie."""
+    now = clock.now()
+    with database.as_system() as session:
+        made = create_account(
+            session, COMMAND_LINE, login=login, display_name=login, password=PASSWORD, now=now
+        )
+        user = session.get_one(UserAccount, made.id)
+        user.provider_id, user.external_id = provider_id, login
+        opened = open_session(
+            session, user, None, LIMITS, now=now, address="127.0.0.1", user_agent="test", method="saml"
+        )
+    return opened.token
+
+
+def is_signed_in(client: TestClient, cookie: str) -> bool:
+    answer = client.get("/api/v1/me", headers={"Cookie": f"sentrikat_session={cookie}"})
+    return answer.status_code == 200
+
+
+def test_a_provider_is_added_and_changed_over_the_api(client: TestClient) -> None:
+    attributes = {"groups_attribute": "memberOf", "login_attribute": "uid"}
+    made = client.post(
+        API, json={"kind": "saml", "name": "By API", "settings": {"metadata": METADATA, **attributes}}
+    )
+    assert made.status_code == 201, made.text
+    place, settings = f"{API}/{made.json()['id']}", made.json()["settings"]
+    assert settings["sso_url"] == "https://idp.example.org/sso"
+    assert settings["certificates"] == [keys("idp").certificate.body]
+    assert (settings["groups_attribute"], "metadata" in settings) == ("memberOf", False)
+
+    both = [keys("idp").certificate.pem, keys("old").certificate.body]
+    changed = client.patch(place, json={"settings": {**settings, "certificates": both, "skew_seconds": 5}})
+    assert changed.status_code == 204, changed.text
+    stored = client.get(place).json()["settings"]
+    assert stored["certificates"] == [keys(name).certificate.body for name in ("idp", "old")]
+    assert stored["skew_seconds"] == 5
+    assert (
+        keys("old").certificate.fingerprint
+        in client.get(f"/identity-providers/{made.json()['id']}/saml").text
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"settings": {"metadata": "<html/>"}}, "metadata"),
+        ({"settings": {}}, "certificates"),
+        ({"settings": {"metadata": METADATA, "sso_url": "http://elsewhere"}}, "sso_url"),
+        ({"settings": {"metadata": METADATA, "sso_adress": "https://elsewhere"}}, "sso_adress"),
+        ({"settings": {"metadata": METADATA, "skew_seconds": 900}}, "skew_seconds"),
+        ({"settings": {"metadata": METADATA}, "secret": "hush"}, "secret"),  # there is none to keep
+    ],
+)
+def test_what_cannot_work_is_refused_over_the_api_by_field(
+    client: TestClient, body: dict[str, object], field: str
+) -> None:
+    answer = client.post(API, json={"kind": "saml", "name": "Refused", **body})
+
+    assert answer.status_code == 422
+    assert field in answer.text
+    assert "Refused" not in client.get(API).text
+
+
+@pytest.mark.parametrize("way", ["page", "removed on its page", "api"])
+def test_a_provider_that_is_switched_off_ends_the_sessions_of_its_people_at_once(
+    client: TestClient, database: Database, clock: FrozenClock, way: str
+) -> None:
+    name = f"Switched off by {way}"
+    made = client.post(API, json={"kind": "saml", "name": name, "settings": {"metadata": METADATA}}).json()[
+        "id"
+    ]
+    cookie = vouched_for(database, clock, made, f"jane-{made}")
+    own = dict(client.cookies)
+    assert is_signed_in(client, cookie)
+
+    place = f"/identity-providers/{made}/saml"
+    assert client.post(place, data=form(name, enabled="yes")).status_code == 303
+    assert is_signed_in(client, cookie)  # any other change leaves them
+    if way == "page":
+        assert client.post(place, data=form(name)).status_code == 303
+    elif way == "api":
+        assert client.patch(f"{API}/{made}", json={"enabled": False}).status_code == 204
+    else:
+        assert client.post(f"/identity-providers/{made}/delete", data={"name": name}).status_code == 303
+
+    assert not is_signed_in(client, cookie)
+    assert dict(client.cookies) == own
+    assert is_signed_in(client, own["sentrikat_session"])  # of somebody else
+
+
+def test_a_provider_is_added_changed_and_switched_off_by_command(
+    client: TestClient,
+    database: Database,
+    clock: FrozenClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SENTRIKAT_DATABASE_URL", database.url)
+    monkeypatch.setenv("SENTRIKAT_DATA_DIR", str(tmp_path))
+    metadata, settings = tmp_path / "idp.xml", tmp_path / "more.json"
+    metadata.write_text(METADATA)
+    settings.write_text(json.dumps({"groups_attribute": "memberOf"}))
+    added = ["identity", "add-saml", "By command", "--metadata", str(metadata), "--settings", str(settings)]
+    assert run(added) == 0
+    assert "/metadata" in capsys.readouterr().out
+    number = next(row["id"] for row in client.get(API).json()["items"] if row["name"] == "By command")
+
+    metadata.write_text(METADATA.replace("org/sso", "org/elsewhere"))
+    assert run(["identity", "change-saml", "By command", "--metadata", str(metadata)]) == 0
+    stored = client.get(f"{API}/{number}").json()["settings"]
+    assert stored["sso_url"] == "https://idp.example.org/elsewhere"
+    assert stored["groups_attribute"] == "memberOf"  # what metadata does not say stays
+
+    cookie = vouched_for(database, clock, number, "by-command")
+    assert run(["identity", "switch", "By command", "off"]) == 0
+    assert not is_signed_in(client, cookie)
+    assert client.get(f"{API}/{number}").json()["enabled"] is False
+    metadata.write_text("<html/>")
+    assert run(["identity", "change-saml", "By command", "--metadata", str(metadata)]) != 0
+    assert "describes 0 identity providers" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,12 @@ class NewProvider(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    kind: str = Field(max_length=20, examples=["ldap"])
+    kind: str = Field(max_length=20, examples=["ldap", "saml"])
     name: str = Field(min_length=1, max_length=100)
-    settings: dict[str, Any] = Field(description="By kind; docs/admin/directories.md lists a directory's.")
+    settings: dict[str, Any] = Field(
+        description="By kind: docs/admin/directories.md lists a directory's, docs/admin/saml.md a SAML provider's. "
+        "There, `metadata` may hold its metadata as XML text."
+    )
     secret: str | None = Field(
         default=None, max_length=10_000, description="Stored encrypted, never given back."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sentrikat.cli.declared import needs
-from sentrikat.domain.errors import InvalidInput
+from sentrikat.domain.errors import Conflict, InvalidInput
 from sentrikat.domain.permissions import COMMAND_LINE, Permission
 from sentrikat.identity import organizations, providers
 from sentrikat.identity.directories import StoredDirectory, stored_directory
@@ -22,6 +23,7 @@ from sentrikat.identity.directory_sync import synchronize
 from sentrikat.identity.group_rules import GroupRule
 from sentrikat.identity.ldap.diagnosis import diagnose
 from sentrikat.identity.provisioning import rules_of
+from sentrikat.identity.saml.settings import FROM_METADATA
 from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.database.reach import open_database
@@ -81,6 +83,79 @@ def add_directory(
         )
         name = made.name
     print(f"The directory {name} was added. Give it rules with: sentrikat identity add-rule")
+
+
+@app.command("add-saml")
+@needs(Permission.INSTALLATION_MANAGE)
+def add_saml(
+    name: Annotated[str, typer.Argument(help="What people see on the button.")],
+    metadata: Annotated[Path | None, typer.Option(help="The provider's metadata, an XML file.")] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="Settings as JSON, beside or without metadata; docs/admin/saml.md.")
+    ] = None,
+) -> None:
+    """Add a SAML provider. It lets nobody in until it has group rules."""
+    given = _saml_settings(metadata, settings)
+    with _database() as database, database.as_system() as session:
+        made = providers.create_provider(
+            session,
+            COMMAND_LINE,
+            partial(open_vault, load()),
+            kind="saml",
+            name=name,
+            settings=given,
+            now=SystemClock().now(),
+        )
+        name, number = made.name, made.id
+    where = load().public_url or "SENTRIKAT_PUBLIC_URL"
+    print(f"The SAML provider {name} was added. Our metadata for it: {where}/saml/{number}/metadata")
+    print("Give it rules with: sentrikat identity add-rule")
+
+
+@app.command("change-saml")
+@needs(Permission.INSTALLATION_MANAGE)
+def change_saml(
+    name: Annotated[str, typer.Argument(help="Name of the provider.")],
+    metadata: Annotated[Path | None, typer.Option(help="Its new metadata, an XML file.")] = None,
+    settings: Annotated[Path | None, typer.Option(help="What else changes, as JSON; the rest stays.")] = None,
+) -> None:
+    """Change a SAML provider: what its new metadata says, and single settings."""
+    given = _saml_settings(metadata, settings)
+    with _database() as database, database.as_system() as session:
+        found = providers.provider_named(session, COMMAND_LINE, name)
+        if found.kind != "saml":
+            raise Conflict(f"“{name}” is no SAML provider.", hint="Nothing was changed.")
+        kept = {
+            key: value
+            for key, value in found.settings.items()
+            if metadata is None or key not in FROM_METADATA
+        }
+        change = providers.ProviderChange(settings=kept | given)
+        vault = partial(open_vault, load())
+        providers.change_provider(session, COMMAND_LINE, vault, found, change, now=SystemClock().now())
+    print(f"The SAML provider {name} is as wanted.")
+
+
+class Switch(StrEnum):
+    """Whether people may come in through a provider."""
+
+    ON = "on"
+    OFF = "off"
+
+
+@app.command("switch")
+@needs(Permission.INSTALLATION_MANAGE)
+def switch(
+    name: Annotated[str, typer.Argument(help="Name of the directory or SAML provider.")],
+    state: Annotated[Switch, typer.Argument()],
+) -> None:
+    """Switch a provider on or off. Off ends the sessions of everybody it vouches for."""
+    with _database() as database, database.as_system() as session:
+        found = providers.provider_named(session, COMMAND_LINE, name)
+        change = providers.ProviderChange(enabled=state is Switch.ON)
+        vault = partial(open_vault, load())
+        providers.change_provider(session, COMMAND_LINE, vault, found, change, now=SystemClock().now())
+    print(f"{name} is {state.value} now.")
 
 
 @app.command("add-rule")
@@ -153,17 +228,30 @@ def _directory(
     return stored_directory(found, load()), rules
 
 
+def _saml_settings(metadata: Path | None, settings: Path | None) -> dict[str, Any]:
+    given = _read_json(settings) if settings is not None else {}
+    if metadata is not None:
+        try:
+            given["metadata"] = metadata.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise InvalidInput(
+                f"Nothing was changed: {metadata} cannot be read as text ({error}).",
+                hint="Give the metadata as the provider offers it, an XML file in UTF-8.",
+            ) from error
+    return given
+
+
 def _read_json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidInput(
-            f"The directory was not added: {file} cannot be read as JSON ({error}).",
-            hint="Nothing was changed.",
+            f"Nothing was changed: {file} cannot be read as JSON ({error}).",
+            hint="Give a file that holds one JSON object.",
         ) from error
     if not isinstance(content, dict):
         raise InvalidInput(
-            f"The directory was not added: {file} holds no object.", hint="Nothing was changed."
+            f"Nothing was changed: {file} holds no object.", hint="Give a file that holds one JSON object."
         )
     return content
 

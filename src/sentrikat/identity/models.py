@@ -249,8 +249,8 @@ class IdentityProvider(Base):
     position: Mapped[int]  # directories are asked in this order
     enabled: Mapped[bool] = mapped_column(server_default="true")
     provisioning: Mapped[bool] = mapped_column(server_default="true")  # make accounts at the first sign-in
-    settings: Mapped[dict[str, Any]]  # checked by identity/provider_settings.py
-    # An LDAP service account's password, or a SAML service provider's private key.
+    settings: Mapped[dict[str, Any]]  # checked by the form of the kind, identity/provider_settings.py
+    # The password of a directory's service account. SAML providers have none: our keys are in saml_key.
     secret: Mapped[bytes | None] = mapped_column(LargeBinary, info={ENCRYPTED: "identity_provider.secret"})
     created_at: Mapped[datetime] = mapped_column(Moment)
     last_sync_at: Mapped[datetime | None] = mapped_column(Moment)  # the last one that went through

@@ -1,7 +1,8 @@
 """Directories and SAML providers of the installation: made, changed, ordered, with their group rules.
 
-The settings of each kind have a form of their own (`SETTINGS`), checked before they are stored. A secret is
-stored encrypted and never given back; whoever points a provider at other servers must enter it anew.
+The settings of each kind have a form of their own (provider_settings.py), checked before they are stored. A secret is
+stored encrypted and never given back; whoever points a provider at other servers must enter it anew. SAML
+providers have none: what they send is signed with keys of theirs, and ours are the same for all (saml/keys.py).
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,6 @@ from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
 from sentrikat.domain.permissions import Caller, Permission, Role
 from sentrikat.identity import web_sessions
 from sentrikat.identity.group_rules import EVERYBODY, GroupRule, normal_group
-from sentrikat.identity.ldap.settings import LdapSettings
 from sentrikat.identity.members import read_role
 from sentrikat.identity.models import (
     IdentityGroupRule,
@@ -29,10 +28,11 @@ from sentrikat.identity.models import (
     Organization,
     UserAccount,
 )
+from sentrikat.identity.provider_settings import as_stored, check_provider, require_secret, tidy_name, trusted
 from sentrikat.identity.provisioning import rules_of
+from sentrikat.infra.database.locks import advisory_lock
 from sentrikat.infra.encryption import Vault
 
-SETTINGS: dict[str, type[BaseModel]] = {"ldap": LdapSettings}
 SECRET = "identity_provider.secret"  # noqa: S105 - what it is encrypted for, not itself
 # Who could read the secret by having it sent elsewhere: these say where it goes and how that is checked.
 _DESTINATION: dict[str, tuple[str, ...]] = {"ldap": ("hosts", "security", "ca_pem", "ca_file", "bind_dn")}
@@ -150,9 +150,9 @@ def create_provider(
 ) -> IdentityProvider:
     """Add a provider. Without group rules it lets nobody in."""
     caller.require(Permission.INSTALLATION_MANAGE)
-    checked = check_settings(kind, settings)
+    checked = check_provider(kind, name, settings)
     name = _name(session, name, None)
-    _require_secret(checked, bool(secret))
+    require_secret(checked, bool(secret))
     last = session.scalar(select(func.max(IdentityProvider.position))) or 0
     provider = IdentityProvider(
         kind=kind,
@@ -160,13 +160,13 @@ def create_provider(
         position=last + 1,
         enabled=enabled,
         provisioning=provisioning,
-        settings=checked.model_dump(mode="json"),
+        settings=as_stored(checked),
         secret=vault().encrypt(secret, purpose=SECRET) if secret else None,
         created_at=now,
     )
     session.add(provider)
     session.flush()
-    _record(session, caller, "identity_provider.created", provider, {"kind": kind}, now)
+    _record(session, caller, "identity_provider.created", provider, {"kind": kind, **trusted(checked)}, now)
     return provider
 
 
@@ -182,9 +182,12 @@ def change_provider(
     """Change a provider; people it vouches for notice at their next sign-in, or at once if it is switched off."""
     caller.require(Permission.INSTALLATION_MANAGE)
     changed: list[str] = []
+    trust: dict[str, Any] = {}
     if change.settings is not None:
-        checked = check_settings(provider.kind, change.settings)
-        wanted = checked.model_dump(mode="json")
+        checked = check_provider(
+            provider.kind, change.name if change.name is not None else provider.name, change.settings
+        )
+        wanted = as_stored(checked)
         moved = [
             key
             for key in _DESTINATION.get(provider.kind, ())
@@ -198,10 +201,11 @@ def change_provider(
                     fields={"secret": "Enter the password again: where it is sent changes."},
                 )
             provider.secret = None
-        _require_secret(checked, bool(change.secret) or provider.secret is not None)
+        require_secret(checked, bool(change.secret) or provider.secret is not None)
         if wanted != provider.settings:
             changed += sorted(key for key in wanted if wanted[key] != provider.settings.get(key))
             provider.settings = wanted
+            trust = trusted(checked)
     if change.secret:
         provider.secret = vault().encrypt(change.secret, purpose=SECRET)
         changed.append("secret")
@@ -220,7 +224,7 @@ def change_provider(
     if not provider.enabled:
         for user_id in session.scalars(select(UserAccount.id).where(UserAccount.provider_id == provider.id)):
             web_sessions.end_all(session, user_id)
-    _record(session, caller, "identity_provider.changed", provider, {"changed": changed}, now)
+    _record(session, caller, "identity_provider.changed", provider, {"changed": changed, **trust}, now)
 
 
 def delete_provider(session: Session, caller: Caller, provider: IdentityProvider, *, now: datetime) -> int:
@@ -294,28 +298,6 @@ def read_rule_role(word: str | None) -> Role | None:
     return read_role(word) if word else None
 
 
-def check_settings(kind: str, settings: Mapping[str, Any]) -> BaseModel:
-    """Read the settings of a kind of provider; InvalidInput names every field that is wrong."""
-    form = SETTINGS.get(kind)
-    if form is None:
-        raise InvalidInput(
-            f"The provider was not stored: there is no kind “{kind[:50]}”.",
-            hint=f"Kinds are: {', '.join(SETTINGS)}.",
-            fields={"kind": "Choose one of the kinds."},
-        )
-    try:
-        return form.model_validate(dict(settings))
-    except ValidationError as error:
-        fields = {
-            str(one["loc"][0]) if one["loc"] else "settings": one["msg"].removeprefix("Value error, ")
-            for one in error.errors(include_url=False, include_input=False)
-        }
-        listed = "; ".join(f"{name}: {words}" for name, words in fields.items())
-        raise InvalidInput(
-            f"The provider was not stored: {listed}.", hint="Nothing was changed.", fields=fields
-        ) from error
-
-
 def secret_of(provider: IdentityProvider, vault: Vault) -> str | None:
     """Give the stored secret to the code that shows it to the provider, and to nobody else."""
     return vault.decrypt(provider.secret, purpose=SECRET) if provider.secret is not None else None
@@ -362,13 +344,8 @@ def _checked(session: Session, number: int, rule: GroupRule) -> GroupRule:
 
 
 def _name(session: Session, name: str, own_id: int | None) -> str:
-    name = " ".join(name.split())
-    if not 1 <= len(name) <= 100 or not name.isprintable():
-        raise InvalidInput(
-            "The provider was not stored: its name must have 1 to 100 characters.",
-            hint="Nothing was changed.",
-            fields={"name": "1 to 100 characters"},
-        )
+    name = tidy_name(name)
+    advisory_lock(session, "identity-providers")  # two with one name at once: the second is told
     taken = session.scalar(select(IdentityProvider.id).where(IdentityProvider.name == name))
     if taken is not None and taken != own_id:
         raise Conflict(
@@ -377,15 +354,6 @@ def _name(session: Session, name: str, own_id: int | None) -> str:
             fields={"name": "This name is taken."},
         )
     return name
-
-
-def _require_secret(settings: BaseModel, there: bool) -> None:
-    if isinstance(settings, LdapSettings) and settings.bind_dn is not None and not there:
-        raise InvalidInput(
-            f"The provider was not stored: the service account “{settings.bind_dn}” has no password.",
-            hint="Enter it. Nothing was changed.",
-            fields={"secret": "The service account needs its password."},
-        )
 
 
 def _record(

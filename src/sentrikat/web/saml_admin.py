@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
-from sentrikat.domain.errors import Conflict, InvalidInput, SentriKatError
+from sentrikat.domain.errors import Conflict, InvalidInput, NotFound, SentriKatError
 from sentrikat.domain.permissions import Permission
+from sentrikat.identity import providers
 from sentrikat.identity.access import Visit
 from sentrikat.identity.saml import keys
 from sentrikat.identity.saml.certificates import Certificate
 from sentrikat.identity.saml.configuration import SamlConfiguration
 from sentrikat.identity.saml.idp_metadata import read_metadata
 from sentrikat.identity.saml.names import NAME_ID_FORMATS, PERSISTENT, POST, REDIRECT
-from sentrikat.identity.saml.providers import SamlProvider, get_provider, save_provider
+from sentrikat.identity.saml.providers import KIND, SamlProvider, get_provider
+from sentrikat.identity.saml.settings import FROM_METADATA, as_pem, split_certificates
+from sentrikat.infra.encryption import open_vault
 from sentrikat.web.context import Form, Now, SystemSession, database_of, requires, settings_of, vault_of
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
@@ -43,7 +47,6 @@ _TEXTS = (
     "groups_attribute",
 )
 _CHECKS = ("signed_response", "encrypted", "idp_initiated")
-_ARMOR_END = "-----END CERTIFICATE-----"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,19 @@ def create(request: Request, visit: Manager, now: Now, form: Form) -> Response:
         return _new(request, visit, now, _read(form))
     try:
         with database_of(request).as_system() as session:
-            made = _save(session, visit, None, form, now)
+            made = providers.create_provider(
+                session,
+                visit.caller,
+                partial(open_vault, settings_of(request)),
+                kind=KIND,
+                name=form.get("name", ""),
+                settings=_settings(form),
+                provisioning="provisioning" in form,
+                now=now,
+            )
     except (InvalidInput, Conflict) as error:
         return _new(request, visit, now, Filled(form, error))
-    return see_other(f"/identity-providers/{made}/saml")
+    return see_other(f"/identity-providers/{made.id}/saml")
 
 
 @router.get("/{provider_id}/saml")
@@ -90,14 +102,31 @@ def show(request: Request, visit: Reader, session: SystemSession, now: Now, prov
 
 @router.post("/{provider_id}/saml")
 def change(request: Request, visit: Manager, now: Now, provider_id: int, form: Form) -> Response:
-    """Save a provider's settings, or read pasted metadata into the form."""
+    """Save a provider's settings, or read pasted metadata into the form; switching it off ends its sessions."""
     database = database_of(request)
     if _asks_to_read(form):
         with database.as_system() as session:
             return _one(request, session, visit, now, provider_id, _read(form))
     try:
         with database.as_system() as session:
-            _save(session, visit, provider_id, form, now)
+            provider = providers.access_provider(
+                session, visit.caller, provider_id, Permission.INSTALLATION_MANAGE
+            )
+            if provider.kind != KIND:
+                raise NotFound("There is no such SAML provider.", hint="It may have been removed.")
+            providers.change_provider(
+                session,
+                visit.caller,
+                partial(open_vault, settings_of(request)),
+                provider,
+                providers.ProviderChange(
+                    name=form.get("name", ""),
+                    settings=_settings(form),
+                    enabled="enabled" in form,
+                    provisioning="provisioning" in form,
+                ),
+                now=now,
+            )
     except (InvalidInput, Conflict) as error:
         with database.as_system() as session:
             return _one(request, session, visit, now, provider_id, Filled(form, error))
@@ -140,40 +169,18 @@ def _asks_to_read(form: dict[str, str]) -> bool:
     return form.get("action") == "read" and form.get("metadata", "").strip() != ""
 
 
-def _save(
-    session: Session, visit: Visit, provider_id: int | None, form: dict[str, str], now: datetime
-) -> int:
-    texts = {name: form.get(name, "").strip() for name in _TEXTS}
-    texts["name_id_format"] = texts["name_id_format"] or PERSISTENT
+def _settings(form: dict[str, str]) -> dict[str, Any]:
+    """Read the settings of the form; an empty choice is the usual one."""
+    given = {name: form.get(name, "").strip() for name in _TEXTS}
+    usual = {"sso_binding": REDIRECT, "slo_binding": REDIRECT, "name_id_format": PERSISTENT}
     skew = form.get("skew_seconds", "").strip()
-    return save_provider(
-        session,
-        visit.caller,
-        provider_id,
-        name=form.get("name", ""),
-        enabled=provider_id is None or "enabled" in form,
-        provisioning="provisioning" in form,
-        configuration=SamlConfiguration(
-            **{
-                **texts,
-                "sso_binding": texts["sso_binding"] or REDIRECT,
-                "slo_binding": texts["slo_binding"] or REDIRECT,
-            },
-            certificates=_certificates(form.get("certificates", "")),
-            signed_response="signed_response" in form,
-            encrypted="encrypted" in form,
-            idp_initiated="idp_initiated" in form,
-            skew_seconds=int(skew) if skew.isdecimal() and len(skew) < 6 else -1,
-        ),
-        now=now,
-    )
-
-
-def _certificates(text: str) -> tuple[str, ...]:
-    """Split what was pasted: certificates one after the other, in PEM or bare with an empty line between."""
-    parts = text.split(_ARMOR_END) if _ARMOR_END in text else text.replace("\r\n", "\n").split("\n\n")
-    bodies = ("".join(part.replace("-----BEGIN CERTIFICATE-----", "").split()) for part in parts)
-    return tuple(dict.fromkeys(body for body in bodies if body))
+    return {
+        **given,
+        **{name: given[name] or value for name, value in usual.items()},
+        **{name: name in form for name in _CHECKS},
+        "certificates": split_certificates(form.get("certificates", "")),
+        "skew_seconds": int(skew) if skew.isdecimal() and len(skew) < 6 else -1,
+    }
 
 
 def _read(form: dict[str, str]) -> Filled:
@@ -182,32 +189,16 @@ def _read(form: dict[str, str]) -> Filled:
         found = read_metadata(form.get("metadata", "").strip().encode())
     except InvalidInput as error:
         return Filled(form, error)
-    configuration = replace(
-        _EMPTY,
-        entity_id=found.entity_id,
-        sso_url=found.sso_url,
-        sso_binding=found.sso_binding,
-        slo_url=found.slo_url,
-        slo_binding=found.slo_binding,
-        slo_response_url=found.slo_response_url,
-        certificates=found.certificates,
-        name_id_format=found.name_id_format,
-    )
-    taken = ("entity_id", "sso_url", "sso_binding", "slo_url", "slo_binding", "slo_response_url", "certificates",
-             "name_id_format")  # fmt: skip
+    configuration = replace(_EMPTY, **{name: getattr(found, name) for name in FROM_METADATA})
     filled = _form_of(None, configuration)
-    return Filled({**form, "metadata": "", **{name: filled[name] for name in taken}}, was_read=True)
+    return Filled({**form, "metadata": "", **{name: filled[name] for name in FROM_METADATA}}, was_read=True)
 
 
 def _form_of(provider: SamlProvider | None, configuration: SamlConfiguration) -> dict[str, str]:
     shown = {name: str(getattr(configuration, name)) for name in _TEXTS}
     shown |= {name: "yes" for name in _CHECKS if getattr(configuration, name)}
     shown["skew_seconds"] = str(configuration.skew_seconds)
-    pems = []
-    for body in configuration.certificates:
-        lines = [body[at : at + 64] for at in range(0, len(body), 64)]
-        pems.append("\n".join(["-----BEGIN CERTIFICATE-----", *lines, _ARMOR_END, ""]))
-    shown["certificates"] = "".join(pems)
+    shown["certificates"] = "".join(map(as_pem, configuration.certificates))
     if provider is None:
         return {**shown, "provisioning": "yes", "enabled": "yes"}
     shown["name"] = provider.name

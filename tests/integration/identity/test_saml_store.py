@@ -10,11 +10,11 @@ from cryptography.fernet import Fernet
 from sqlalchemy import func, select
 
 from sentrikat.domain.permissions import COMMAND_LINE
+from sentrikat.identity.providers import create_provider
 from sentrikat.identity.saml.configuration import SamlConfiguration
 from sentrikat.identity.saml.journey import purge, use_once
 from sentrikat.identity.saml.keys import key_pairs
 from sentrikat.identity.saml.models import SamlKey, SamlUsed
-from sentrikat.identity.saml.providers import save_provider
 from sentrikat.identity.saml.refusal import Reason, SamlRefused
 from sentrikat.infra.database import Database
 from sentrikat.infra.encryption import Vault
@@ -30,16 +30,15 @@ def provider(database: Database) -> int:
         entity_id=IDP, sso_url="https://idp.example.org/sso", certificates=(keys("idp").certificate.body,)
     )
     with database.as_system() as session:
-        return save_provider(
+        return create_provider(
             session,
             COMMAND_LINE,
-            None,
+            lambda: pytest.fail("a SAML provider has no secret"),
+            kind="saml",
             name="Company",
-            enabled=True,
-            provisioning=True,
-            configuration=configuration,
+            settings=configuration.to_json(),
             now=NOW,
-        )
+        ).id
 
 
 def test_of_many_that_bring_one_assertion_at_once_one_is_let_in(database: Database, provider: int) -> None:

@@ -1,23 +1,19 @@
-"""SAML providers as they are stored: list, add, change, and remember what went wrong last."""
+"""SAML providers as signing in uses them, and what went wrong last. identity/providers.py adds and changes them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from sentrikat.audit.journal import record
-from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
-from sentrikat.domain.permissions import Caller, Permission
+from sentrikat.domain.errors import NotFound
 from sentrikat.identity.models import IdentityProvider
-from sentrikat.identity.saml.configuration import SamlConfiguration, checked
+from sentrikat.identity.saml.configuration import SamlConfiguration
 from sentrikat.identity.saml.sp_metadata import ServiceProvider
-from sentrikat.infra.database.locks import advisory_lock
 
 KIND = "saml"
-LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,68 +50,6 @@ def list_providers(session: Session, public_url: str, *, any_state: bool = False
         query = query.where(IdentityProvider.enabled)
     rows = session.scalars(query.order_by(IdentityProvider.position, IdentityProvider.id))
     return [_read(row, public_url) for row in rows]
-
-
-def save_provider(
-    session: Session,
-    caller: Caller,
-    provider_id: int | None,
-    *,
-    name: str,
-    enabled: bool,
-    provisioning: bool,
-    configuration: SamlConfiguration,
-    now: datetime,
-) -> int:
-    """Add a provider, or change one; give its number. InvalidInput names the fields that cannot be."""
-    caller.require(Permission.INSTALLATION_MANAGE)
-    name = " ".join(name.split())
-    wrong: dict[str, str] = {}
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        wrong["name"] = f"Give it a name of at most {LONGEST_NAME} characters; people see it on the button."
-    try:
-        checked(configuration)
-    except InvalidInput as error:
-        wrong |= error.fields
-    if wrong:
-        raise InvalidInput(
-            f"The provider was not saved: {'; '.join(wrong.values())}",
-            hint="Nothing was changed.",
-            fields=wrong,
-        )
-    advisory_lock(session, "identity-providers")
-    same = session.scalar(select(IdentityProvider.id).where(IdentityProvider.name == name))
-    if same is not None and same != provider_id:
-        raise Conflict("The provider was not saved: another one has this name.", hint="Nothing was changed.")
-    if provider_id is None:
-        last = session.scalar(select(func.max(IdentityProvider.position))) or 0
-        row = IdentityProvider(kind=KIND, position=last + 1, created_at=now)
-        session.add(row)
-    else:
-        found = session.get(IdentityProvider, provider_id, with_for_update=True)
-        if found is None or found.kind != KIND:
-            raise NotFound("There is no such SAML provider.", hint="It may have been removed.")
-        row = found
-    before = dict(row.settings) if row.settings else {}
-    row.name, row.enabled, row.provisioning = name, enabled, provisioning
-    row.settings = configuration.to_json()
-    session.flush()
-    record(
-        session,
-        caller,
-        "identity_provider.created" if provider_id is None else "identity_provider.changed",
-        f"identity_provider:{row.id}",
-        {
-            "name": name,
-            "kind": KIND,
-            "enabled": enabled,
-            "entity_id": configuration.entity_id[:200],
-            "changed": sorted(k for k, v in row.settings.items() if before.get(k) != v),
-            "certificates": [certificate.fingerprint for certificate in configuration.read_certificates],
-        },
-        now=now,
-    )
-    return row.id
 
 
 def note_error(session: Session, provider_id: int, sentence: str | None, now: datetime) -> None:
