@@ -28,7 +28,7 @@ Written by `python -m tools.write_roles`; a test compares it with the program. T
 
 Every page and every route of the API names the one permission it asks for, and it is asked on the server at each request: a role that
 is taken away counts from the next click. A role belongs to an organization; the same person may hold another one elsewhere, and
-switches at the top of the page. [Which route answers whom](../develop/api.md) is written by the test that calls them all.
+switches at the top of the page. [Which route answers whom](../security/access-matrix.md) is written by the test that calls them all.
 """
 
 ADMINISTRATORS = """An **installation administrator** is no role: an account is one, or not. Only another installation administrator or the command line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, PoolResetState, create_engine, event, make_url
 
 from sentrikat.domain.errors import InvalidInput
 
@@ -56,13 +56,14 @@ def make_engine(
     options = "-c timezone=UTC"
     if statement_timeout_ms is not None:
         options += f" -c statement_timeout={statement_timeout_ms}"
-    return create_engine(
+    engine = create_engine(
         parse_url(url),
         pool_size=pool_size,
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_TIMEOUT_SECONDS,
         hide_parameters=True,  # or every error, and so the log, repeats what was to be stored
         pool_pre_ping=True,  # the database may have been restarted under us
+        pool_reset_on_return=None,  # `_forget` does it, and more
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
         connect_args={
@@ -71,3 +72,20 @@ def make_engine(
             "options": options,
         },
     )
+    event.listen(engine, "reset", _forget)
+    return engine
+
+
+# What somebody may have left on a connection: a role, settings of the session, temporary tables that would be found
+# before ours. Role and organization are set anew in each transaction anyway; a search path is not.
+_FORGET = "reset session authorization; reset role; reset all; unlisten *; discard temp"
+
+
+def _forget(connection: Any, _record: object, state: PoolResetState) -> None:
+    """Give a connection back to the pool as it was when it was new, however its last transaction ended."""
+    connection.rollback()
+    if state.terminate_only:
+        return
+    connection.autocommit = True  # one round trip instead of three
+    connection.execute(_FORGET)
+    connection.autocommit = False

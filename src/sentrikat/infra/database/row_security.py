@@ -89,6 +89,28 @@ end $$
 """
 
 
+# An injected query could name another organization with `set_config`, which is a function, whereas SET is a statement
+# and cannot stand inside one. Transactions are begun by the login itself, before it takes a role. Where the login is
+# no superuser it may not change the rights of a built-in function; docs/admin/external-database.md says what to run.
+REFUSE_FORGING = """
+do $$
+begin
+    if (select rolsuper from pg_roles where rolname = current_user) then
+        revoke execute on function pg_catalog.set_config(text, text, boolean) from public;
+        grant execute on function pg_catalog.set_config(text, text, boolean) to sentrikat_system;
+    end if;
+end $$
+"""
+ALLOW_FORGING = """
+do $$
+begin
+    if (select rolsuper from pg_roles where rolname = current_user) then
+        grant execute on function pg_catalog.set_config(text, text, boolean) to public;
+    end if;
+end $$
+"""
+
+
 def create_roles(op: Operations) -> None:
     """Create the two roles unless they exist, and let the login user take them on."""
     for role in (APPLICATION_ROLE, SYSTEM_ROLE):
