@@ -4,7 +4,7 @@
     python -m benchmarks --loaded DIR --assets 100000 --components 100000 --findings 10000000
                                                  the full size, on a copy of a loaded data directory: by hand
     python -m benchmarks --nvd FILE              also the full import of an NVD document
-    python -m benchmarks --only matching,reports,scans,lists
+    python -m benchmarks --only access,matching,reports,scans,lists
 
 Nothing is asserted: a figure is for people to judge, and a shared machine would make a test of it lie.
 """
@@ -18,7 +18,17 @@ import tempfile
 from importlib.resources import files
 from pathlib import Path
 
-from benchmarks import auditing, importing, limiting, lists, matching, reports, scanning, single_sign_on
+from benchmarks import (
+    access,
+    auditing,
+    importing,
+    limiting,
+    lists,
+    matching,
+    reports,
+    scanning,
+    single_sign_on,
+)
 from benchmarks.estate import Estate, Size, make_estate
 from benchmarks.measure import Row, machine, table, watch
 from sentrikat.cli.feeds import import_bundle
@@ -29,7 +39,7 @@ from sentrikat.infra.database.embedded import EmbeddedPostgres
 from sentrikat.infra.database.sessions import Database
 from sentrikat.migrations import runner
 
-PARTS = ("matching", "reports", "scans", "lists", "audit", "limits", "saml")
+PARTS = ("access", "matching", "reports", "scans", "lists", "audit", "limits", "saml")
 
 
 def main() -> int:
@@ -79,6 +89,10 @@ def _run(options: argparse.Namespace, wanted: frozenset[str], work: Path) -> lis
         runner.upgrade(server.url())
         database = Database(server.url(), application_name="sentrikat bench")
         try:
+            if "access" in wanted:
+                _tell(rows, access.access(database, 1_000))
+                if wanted == {"access"}:
+                    return rows  # needs no estate
             estate = _estate(database, size, options)
             _tell(
                 rows,

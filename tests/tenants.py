@@ -116,7 +116,7 @@ def _value(column: Column[Any], organization: int) -> Any:
     if isinstance(kind, Boolean):
         return False
     if isinstance(kind, LargeBinary):
-        return bytes([organization])
+        return f"[{organization}]".encode()  # some are unique, and some are read as JSON
     if isinstance(kind, TIMESTAMP):
         return "2026-06-02T12:00:00Z"
     if isinstance(kind, JSONB):

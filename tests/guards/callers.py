@@ -13,6 +13,7 @@ from sentrikat.domain.permissions import (
     INSTALLATION_ADMINISTRATOR,
     KEY_SCOPES,
     ROLE_PERMISSIONS,
+    Caller,
     Permission,
     Role,
 )
@@ -20,7 +21,7 @@ from sentrikat.identity import accounts, api_keys
 from sentrikat.identity.models import UserAccount
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
-from tests.flows.estate import Estate, key, session_of
+from tests.flows.estate import PEPPER, Estate, key, session_of
 
 OWN = frozenset({Permission.PROFILE})
 
@@ -98,7 +99,20 @@ def browser(client: TestClient, cookie: str) -> dict[str, str]:
 def _keys(database: Database, clock: FrozenClock, estate: Estate) -> list[Kind]:
     whole = key(database, clock, estate, *KEY_SCOPES)
     narrow = key(database, clock, estate, Permission.REPORT_SUBMIT)
-    foreign = key(database, clock, estate, *KEY_SCOPES, organization_id=estate.other)
+    # Made by their own administrator: the log of an organization names whoever acted in it.
+    theirs = Caller(
+        estate.other, f"user:{estate.users['theirs']}", ROLE_PERMISSIONS[Role.ADMINISTRATOR] | OWN
+    )
+    with database.as_organization(estate.other) as session:
+        foreign = api_keys.create_key(
+            session,
+            theirs,
+            pepper=PEPPER,
+            name="theirs",
+            scopes=KEY_SCOPES,
+            expires_at=clock.now() + timedelta(days=1),
+            now=clock.now(),
+        )
     expired = key(database, FrozenClock(clock.now() - timedelta(days=3)), estate, *KEY_SCOPES)
     revoked = key(database, clock, estate, *KEY_SCOPES)
     with database.as_organization(estate.acme) as session:

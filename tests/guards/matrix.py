@@ -6,6 +6,7 @@ with the committed table, and holds each against what the route and the caller d
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
@@ -25,7 +26,7 @@ from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.settings import Settings
 from tests.flows.conftest import NOON
-from tests.flows.estate import WEB_03, Estate, furnish, report, session_of
+from tests.flows.estate import PEPPER, WEB_03, Estate, furnish, report, session_of
 from tests.guards.callers import Kind, browser, callers
 from tests.guards.targets import BODIES, Targets
 from tests.postgres import SharedServer
@@ -177,6 +178,7 @@ def _pattern(entrance: Entrance) -> re.Pattern[str]:
 
 def main() -> None:
     """Write the page."""
+    os.environ["SENTRIKAT_API_KEY_PEPPER"] = PEPPER.decode()  # as tests/conftest.py does
     with tempfile.TemporaryDirectory() as folder, SharedServer(Path(folder)) as server:
         database = Database(server.clone_template("sweep"), application_name="sweep")
         try:

@@ -34,6 +34,7 @@ values (:acme, 'No Such Title', 'ignored', 'to withdraw', 'cli', :now) returning
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/api/v1/assets/{asset_id}"): {"exposure": "public"},
     ("POST", "/assets/{asset_id}"): {"exposure": "public"},
+    ("POST", "/api/v1/api-keys/{key_id}/rotation"): {"overlap_hours": 1},
     ("PATCH", "/api/v1/members/{user_id}"): {"role": "analyst"},
     ("POST", "/members/{user_id}/role"): {"role": "analyst"},
     ("PATCH", "/api/v1/users/{user_id}"): {"disabled": True},
