@@ -259,3 +259,27 @@ def test_waiting_bundles_can_be_read_and_decided_on_any_screen(
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
+
+
+@pytest.mark.parametrize("login", ["viewer", "analyst", "manager", "auditor", "administrator", "admin"])
+def test_nobody_sees_a_page_that_breaks_the_policy(browser: Browser, server: str, login: str) -> None:
+    """Errors that pages are refused with are pages, too; the browser calls their status an error of its own."""
+    context = browser.new_context()
+    context.add_init_script(
+        "window.broken = []; document.addEventListener('securitypolicyviolation',"
+        " event => window.broken.push(event.violatedDirective + ' ' + event.blockedURI));"
+    )
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    sign_in(page, server, login)
+    broken = {}
+    for path in [*PAGES, *INSTALLATION_PAGES, "/nothing"]:
+        page.goto(server + path)
+        if found := page.evaluate("window.broken"):
+            broken[path] = found
+    context.close()
+
+    assert broken == {}
+    assert [words for words in said if "status of 40" not in words] == []
