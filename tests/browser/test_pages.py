@@ -150,6 +150,20 @@ def test_a_password_can_be_looked_at_while_it_is_typed(browser: Browser, server:
     context.close()
 
 
+def test_a_new_password_is_measured_while_it_is_chosen(page: Page, server: str) -> None:
+    page.goto(f"{server}/profile")
+    field, meter = page.get_by_label("New password", exact=True), page.locator("meter")
+    expect(meter).to_be_hidden()
+    for typed, words in (
+        ("aaaaaaaaaaaaaaaa", "Weak"),
+        ("Tr0ub4dor&3", "Weak"),
+        ("four random words here", "Strong"),
+    ):
+        field.fill(typed)
+        expect(page.locator("[data-strength]")).to_contain_text(words)
+    assert violations(page) == []
+
+
 def test_a_finding_opens_beside_its_list_and_closes(page: Page, server: str) -> None:
     page.goto(f"{server}/findings")
     page.get_by_role("link", name="CVE-2023-38545").click()

@@ -195,6 +195,21 @@ for (const button of $$("[data-reveal]")) {
   field.form?.addEventListener("submit", () => show(false));
 }
 
+// --- how hard to guess a new password looks --------------------------------------------------------------
+// By length and variety alone; whether it is a known one is for the server to say.
+
+for (const line of $$("[data-strength]")) {
+  const field = document.getElementById(line.dataset.strength);
+  field.addEventListener("input", () => {
+    const signs = [...field.value];
+    const bits = signs.length * Math.log2(Math.max(new Set(signs).size, 1));
+    const words = bits < 40 ? "Weak" : bits < 60 ? "Fair" : bits < 80 ? "Good" : "Strong";
+    line.hidden = signs.length === 0;
+    $("meter", line).value = Math.min(bits, 80);
+    if ($("span", line).textContent !== words) $("span", line).textContent = words;
+  });
+}
+
 // --- copy -------------------------------------------------------------------------------------------------
 
 for (const button of $$("[data-copy]")) {
