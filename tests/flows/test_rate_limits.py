@@ -6,14 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from sentrikat.app import create_app
-from sentrikat.domain.permissions import Permission
+from sentrikat.domain.permissions import COMMAND_LINE, Permission
+from sentrikat.identity.providers import create_provider
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.settings import Settings
 from tests.flows.conftest import NOON
 from tests.flows.estate import Estate, key, session_of
+from tests.identity_provider import keys
 
 SETTINGS = Settings(
     rate_limit_api_per_hour=3,
@@ -88,6 +91,47 @@ def test_sign_in_forms_of_one_address_end_in_a_page_that_says_so(client: TestCli
     answers = [client.post("/sign-in", data={"login": "x", "password": "y"}) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [403, 403, 429]
     assert "used up its requests" in answers[-1].text
+
+
+def test_refused_saml_messages_of_one_address_are_not_logged_without_end(
+    client: TestClient, database: Database
+) -> None:
+    saml = {
+        "entity_id": "https://idp.example.org",
+        "sso_url": "https://idp.example.org/sso",
+        "certificates": [keys("idp").certificate.body],
+    }
+    with database.as_system() as session:
+        provider = create_provider(
+            session,
+            COMMAND_LINE,
+            lambda: pytest.fail("a SAML provider has no secret"),
+            kind="saml",
+            name="Company",
+            settings=saml,
+            now=NOON,
+        ).id
+    logged = text("select count(*) from audit_entry where action = 'sign_in.refused'")
+
+    def answers(door: TestClient) -> list[int]:
+        place = f"/saml/{provider}"
+        return [
+            door.post(f"{place}/acs", data={"SAMLResponse": "bm8="}).status_code,
+            door.post(f"{place}/logout", data={"SAMLRequest": "bm8="}).status_code,
+            door.post(f"{place}/acs", data={"SAMLResponse": "bm8="}).status_code,
+            door.post(f"{place}/logout", data={"SAMLResponse": "bm8="}).status_code,
+            door.get(f"{place}/finish", params={"ticket": "none"}).status_code,
+        ]
+
+    named = SETTINGS.model_copy(update={"public_url": "http://testserver"})
+    with (
+        TestClient(create_app(named, database.url, clock=FrozenClock(NOON)), follow_redirects=False) as door,
+        database.as_system() as session,
+    ):
+        before = session.scalar(logged)
+        assert answers(door) == [403, 403, 429, 429, 429]
+        assert session.scalar(logged) == (before or 0) + 2
+    assert client.post("/sign-in", data={"login": "x", "password": "y"}).status_code == 429  # one budget
 
 
 def test_health_is_never_refused(client: TestClient) -> None:

@@ -201,10 +201,10 @@ class Settings(BaseSettings):
         default=600,  # an office behind one address on a Monday morning; guesses are slowed down much earlier
         ge=0,
         le=1_000_000,
-        description="Sign-in forms an hour from one address, of all ways to sign in; 0: no limit.",
+        description="Sign-in forms and refused SAML messages an hour from one address; 0: no limit.",
     )
     rate_limit_sign_in_per_day: int = Field(
-        default=3_000, ge=0, le=10_000_000, description="Sign-in forms a day from one address; 0: no limit."
+        default=3_000, ge=0, le=10_000_000, description="The same a day; 0: no limit."
     )
 
     rate_limit_admin_per_hour: int = Field(

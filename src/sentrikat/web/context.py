@@ -218,7 +218,7 @@ def new_visitor_token() -> str:
 
 
 def _form_of_visitor(request: Request, form: Annotated[FormData, Depends(read_form)]) -> dict[str, str]:
-    _count_sign_in(request)
+    count_sign_in(request)
     cookie = request.cookies.get(cookies_of(request).visitor, "")
     given = str(form.get(CSRF_FIELD, ""))
     if not cookie or not hmac.compare_digest(cookie.encode(), given.encode()) or not is_same_site(request):
@@ -230,8 +230,8 @@ def _form_of_visitor(request: Request, form: Annotated[FormData, Depends(read_fo
     return text_fields(form)
 
 
-def _count_sign_in(request: Request) -> None:
-    """Count a form of somebody who is not signed in; TooManyRequests beyond the budget of its address."""
+def count_sign_in(request: Request) -> None:
+    """Count what somebody who is not signed in sent; TooManyRequests beyond the budget of its address."""
     settings = settings_of(request)
     budget = Budget(settings.rate_limit_sign_in_per_hour, settings.rate_limit_sign_in_per_day)
     client = f"sign-in:{address_subject(address_of(request) or 'unknown')}"

@@ -19,7 +19,7 @@ from sentrikat.identity.saml.keys import key_pairs
 from sentrikat.identity.saml.providers import SamlProvider, get_provider, list_providers
 from sentrikat.identity.saml.refusal import SamlRefused
 from sentrikat.identity.web_sessions import SignedInSession
-from sentrikat.web.context import address_of, database_of, settings_of, vault_of
+from sentrikat.web.context import address_of, count_sign_in, database_of, settings_of, vault_of
 from sentrikat.web.rendering import render
 
 
@@ -64,10 +64,16 @@ def ask_again(signed_in: SignedInSession, back: str) -> str | None:
 
 @contextmanager
 def refusals(request: Request, provider: SamlProvider, now: datetime) -> Iterator[None]:
-    """Log why a message was refused, and tell the person no more than where an administrator finds it."""
+    """Log why a message was refused, and tell the person no more than where an administrator finds it.
+
+    Refusals count in the sign-in budget of their address, and beyond it none is logged: anybody can send what is
+    refused, and each entry is for good. Good messages are not counted: they come from where the bad ones come
+    from when a whole office is behind one address.
+    """
     try:
         yield
     except SamlRefused as refused:
+        count_sign_in(request)
         reference = str(getattr(request.state, "request_id", ""))[:64]
         with database_of(request).as_system() as session:
             journey.refuse(
