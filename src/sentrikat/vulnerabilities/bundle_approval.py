@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -154,7 +154,7 @@ def decide_on_bundle(
             )
         record(
             session,
-            caller,
+            replace(caller, organization_id=0),  # of the installation, whichever organization they look at
             "bundle.approved",
             f"bundle:{first.origin[:8]}/{first.sequence}",
             {"sha256": sha256},

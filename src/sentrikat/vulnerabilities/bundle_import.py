@@ -16,7 +16,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -201,7 +201,7 @@ def reject(database: Database, settings: Settings, caller: Caller, offer_id: int
         )
         record(
             session,
-            caller,
+            replace(caller, organization_id=0),  # of the installation, whichever organization they look at
             "bundle.rejected",
             f"bundle:{row.origin[:8]}/{row.sequence}",
             {"sha256": row.sha256},
