@@ -133,6 +133,9 @@ def test_a_directory_that_is_down_is_told_and_local_accounts_come_in(
     listed = client.get("/identity-providers").text
     assert "In trouble" in listed
     assert "was not reached" in listed
+    overview = client.get("/").text
+    assert "The directory “Branch office” is out of order" in overview
+    assert '<a href="/identity-providers">Identity providers</a></li>' in overview
 
 
 def test_what_is_wrong_in_the_form_is_said_beside_its_field(client: TestClient) -> None:

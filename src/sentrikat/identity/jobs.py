@@ -23,9 +23,9 @@ def mail_notice(database: Database, settings: Settings, clock: Clock, *, notice_
         recipients = _administrators(session)
     if notice is None or not can_send(settings):
         return
-    place = f"\n{settings.public_url}/audit\n" if settings.public_url is not None else ""
+    place = f"\n{settings.public_url}{notice.page}\n" if settings.public_url is not None else ""
     text = (
-        f"{notice.sentence}\n\nFrom the address {notice.address or 'unknown'}, at "
+        f"{notice.sentence}\n\n{f'From {notice.origin}, at' if notice.origin else 'Since'} "
         f"{notice.at:%Y-%m-%d %H:%M:%S} UTC.\n{place}\nYou get this as an administrator of this installation "
         "of SentriKat.\n"
     )

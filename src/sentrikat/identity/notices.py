@@ -1,6 +1,7 @@
 """What installation administrators are told about signing in: on their pages, in the log, and by mail.
 
-A notice of a kind is given once per account and window, however often its cause repeats.
+A notice of a kind is given once per account and window, however often its cause repeats; of a directory, once per
+outage.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -30,17 +31,20 @@ class Kind(StrEnum):
 
     LIMIT = "limit"  # an account has had as many failures as it may
     BREAK_GLASS = "break_glass"  # an account for emergencies was used
+    OUTAGE = "outage"  # a directory does not answer; `login` is the directory's name
 
 
 SENTENCES: dict[Kind, str] = {
     Kind.LIMIT: "Too many sign-ins to “{login}” failed; attempts are refused for a quarter of an hour.",
     Kind.BREAK_GLASS: "The emergency account “{login}” was used to sign in.",
+    Kind.OUTAGE: "The directory “{login}” is out of order: its people cannot sign in, local accounts can.",
 }
 
 
 SUBJECTS: dict[Kind, str] = {
     Kind.LIMIT: "many failed sign-ins",
     Kind.BREAK_GLASS: "the emergency account was used",
+    Kind.OUTAGE: "a directory is out of order",
 }
 
 
@@ -57,6 +61,16 @@ class Notice(NamedTuple):
     def sentence(self) -> str:
         """Say what happened."""
         return SENTENCES[self.kind].format(login=self.login)
+
+    @property
+    def origin(self) -> str | None:
+        """Say where it came from; an outage comes from nowhere."""
+        return None if self.kind is Kind.OUTAGE else f"the address {self.address or 'unknown'}"
+
+    @property
+    def page(self) -> str:
+        """Say where there is more to read."""
+        return "/identity-providers" if self.kind is Kind.OUTAGE else "/audit"
 
     @property
     def subject(self) -> str:
@@ -100,6 +114,16 @@ def tell(
     return True
 
 
+def tell_outage(session: Session, directory: str, *, now: datetime) -> None:
+    """Tell that a directory went out of order. Its end and its reason stand with it and in the log."""
+    notice_id = session.scalar(
+        insert(SecurityNotice)
+        .values(kind=Kind.OUTAGE.value, login=directory[:100], at=now)
+        .returning(SecurityNotice.id)
+    )
+    enqueue(session, MAIL_JOB, notice_id=notice_id)
+
+
 def recent(session: Session, now: datetime, *, limit: int = 20) -> Sequence[Notice]:
     """Give what was told in the last days, the newest first."""
     query = (
@@ -110,7 +134,10 @@ def recent(session: Session, now: datetime, *, limit: int = 20) -> Sequence[Noti
             SecurityNotice.address,
             SecurityNotice.at,
         )
-        .where(SecurityNotice.at > now - SHOWN_FOR, SecurityNotice.user_id.is_not(None))
+        .where(
+            SecurityNotice.at > now - SHOWN_FOR,
+            or_(SecurityNotice.user_id.is_not(None), SecurityNotice.kind == Kind.OUTAGE.value),
+        )
         .order_by(SecurityNotice.at.desc())
         .limit(limit)
     )
@@ -118,9 +145,9 @@ def recent(session: Session, now: datetime, *, limit: int = 20) -> Sequence[Noti
 
 
 def get_notice(session: Session, notice_id: int) -> Notice | None:
-    """Give a notice of an account that exists."""
+    """Give a notice of an account that exists, or of a directory."""
     row = session.get(SecurityNotice, notice_id)
-    if row is None or row.user_id is None:
+    if row is None or (row.user_id is None and row.kind != Kind.OUTAGE.value):
         return None
     return Notice(row.id, Kind(row.kind), row.login, row.address, row.at)
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
 from sentrikat.domain.permissions import Caller, Permission, Role
-from sentrikat.identity import web_sessions
+from sentrikat.identity import notices, web_sessions
 from sentrikat.identity.group_rules import EVERYBODY, GroupRule, normal_group
 from sentrikat.identity.members import read_role
 from sentrikat.identity.models import (
@@ -304,7 +304,10 @@ def secret_of(provider: IdentityProvider, vault: Vault) -> str | None:
 
 
 def note_trouble(session: Session, provider_id: int, words: str | None, *, now: datetime) -> None:
-    """Keep whether a provider answered: what was wrong, or None. The log has the beginning and the end."""
+    """Keep whether a provider answered: what was wrong, or None. The log has the beginning and the end.
+
+    Administrators are told of the beginning, once: the row is locked, and has trouble until it answers again.
+    """
     provider = session.get(IdentityProvider, provider_id, with_for_update=True)
     if provider is None or (words is None and provider.last_error is None):
         return
@@ -312,6 +315,7 @@ def note_trouble(session: Session, provider_id: int, words: str | None, *, now: 
     caller = Caller(0, f"provider:{provider_id}", frozenset())
     if began:
         _record(session, caller, "identity_provider.unavailable", provider, {"why": str(words)[:1000]}, now)
+        notices.tell_outage(session, provider.name, now=now)
     elif ended:
         _record(session, caller, "identity_provider.answers", provider, {}, now)
     session.execute(

@@ -76,6 +76,24 @@ def tell(database: Database, clock: FrozenClock, login: str) -> int:
 
 
 @pytest.mark.usefixtures("people")
+def test_the_mail_about_a_directory_says_where_to_look(
+    database: Database, clock: FrozenClock, tmp_path: Path
+) -> None:
+    with database.as_system() as session:
+        notices.tell_outage(session, "Head office", now=clock.now())
+        notice_id = session.scalars(select(SecurityNotice.id)).one()
+    with mail_server(tmp_path) as box:
+        mail_notice(database, settings_for(box), clock, notice_id=notice_id)
+
+    (mail,) = box.mails
+    assert mail["Subject"] == "SentriKat: a directory is out of order"
+    body = mail.get_content()
+    assert "The directory “Head office” is out of order" in body
+    assert "\nSince 20" in body
+    assert "https://kat.acme.example/identity-providers" in body
+
+
+@pytest.mark.usefixtures("people")
 def test_administrators_with_an_address_get_a_mail_and_nobody_else(
     database: Database, clock: FrozenClock, tmp_path: Path
 ) -> None:
