@@ -155,7 +155,8 @@ class SyncOutcome(Answer):
     found: int
     disabled: list[str]
     without_rule: int
-    held: list[str]
+    held: list[str] = Field(description="Not disabled before somebody lets it happen (`accept_many`).")
+    losing: list[str] = Field(description="The same, for those who would lose what groups gave them.")
     trouble: str | None
     sentence: str
 

@@ -214,7 +214,9 @@ def sync(
     print(outcome.sentence)
     for login in outcome.held:
         print(f"would be disabled: {login}")
-    if outcome.held or outcome.trouble:
+    for login in outcome.losing:
+        print(f"would lose what groups gave: {login}")
+    if outcome.held or outcome.losing or outcome.trouble:
         raise typer.Exit(1)
 
 

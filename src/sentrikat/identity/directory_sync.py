@@ -2,12 +2,13 @@
 
 Everything is read before anything is changed. Nobody is disabled when the directory did not answer, gave only
 a part, or gave nobody at all; and when a large share would be disabled at once, that is held for a person to
-look at: a search base with a typing error looks exactly like everybody leaving.
+look at: a search base with a typing error looks exactly like everybody leaving. A group base with one looks
+like everybody leaving their groups, and is held as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,12 +19,13 @@ from sqlalchemy.orm import Session
 from sentrikat.audit.journal import record
 from sentrikat.domain.permissions import Caller
 from sentrikat.identity.directories import StoredDirectory, external_person
+from sentrikat.identity.group_rules import entitled
 from sentrikat.identity.ldap.authentication import bind_to_search, on_first_host
 from sentrikat.identity.ldap.connection import DirectoryUnavailable, connect
 from sentrikat.identity.ldap.people import DirectoryPerson, find_people, groups_of
-from sentrikat.identity.models import IdentityProvider, UserAccount
+from sentrikat.identity.models import IdentityProvider, Membership, UserAccount
 from sentrikat.identity.providers import note_trouble
-from sentrikat.identity.provisioning import NotAdmittedReason, refresh, shut_out
+from sentrikat.identity.provisioning import NotAdmittedReason, refresh, rules_of, shut_out
 from sentrikat.infra.clock import Clock
 from sentrikat.infra.database import Database
 from sentrikat.infra.database.locks import advisory_lock
@@ -40,6 +42,7 @@ class Synced:
     disabled: tuple[str, ...] = ()  # login names
     without_rule: int = 0  # there, but no rule speaks for them any more
     held: tuple[str, ...] = ()  # login names that would have been disabled
+    losing: tuple[str, ...] = ()  # held: login names that would have lost what their groups gave them
     trouble: str | None = None
 
     @property
@@ -47,6 +50,12 @@ class Synced:
         """Say it to an administrator."""
         if self.trouble is not None:
             return f"Nothing was changed: {self.trouble}"
+        if self.losing:
+            return (
+                f"No role was changed: the directory names no group of anybody, and {len(self.losing)} of "
+                f"{self.accounts} accounts would have lost what groups gave them. Look at the group base, then "
+                f"let it happen. {len(self.disabled) or 'Nobody'} disabled."
+            )
         if self.held:
             return (
                 f"Nobody was disabled: {len(self.held)} of {self.accounts} accounts would have been, "
@@ -64,6 +73,7 @@ class Synced:
             "disabled": list(self.disabled[:100]),
             "without_rule": self.without_rule,
             "held": list(self.held[:100]),
+            "losing": list(self.losing[:100]),
             "trouble": self.trouble,
             "sentence": self.sentence,
         }
@@ -100,8 +110,12 @@ def synchronize(
     with database.as_system() as session:
         advisory_lock(session, f"directory sync:{directory.provider_id}")
         note_trouble(session, directory.provider_id, None, now=now)
+        losing = () if any(groups.values()) else _losing(session, directory.provider_id, groups)
         if held and not accept_many:
             outcome = Synced(len(known), found=len(people), held=names)
+        elif len(losing) > 1 and not accept_many:  # one person can leave their last group
+            _apply(session, directory, people, {}, shut, now)  # who left is shut out all the same
+            outcome = Synced(len(known), len(people), names, losing=losing)
         else:
             without = _apply(session, directory, people, groups, shut, now)
             outcome = Synced(len(known), len(people), names, without)
@@ -132,6 +146,35 @@ def _read(
         return people, groups
 
     return on_first_host(settings, read)
+
+
+def _losing(session: Session, provider_id: int, found: Iterable[str]) -> tuple[str, ...]:
+    """Give the login names of those who have something now that they would not have without any group."""
+    left = entitled(rules_of(session, provider_id), ())
+    given = session.execute(
+        select(
+            UserAccount.external_id,
+            UserAccount.login,
+            UserAccount.admin_by_rule,
+            Membership.organization_id,
+            Membership.role,
+        )
+        .outerjoin(
+            Membership, (Membership.user_id == UserAccount.id) & (Membership.provider_id == provider_id)
+        )
+        .where(UserAccount.provider_id == provider_id, UserAccount.external_id.in_(sorted(found)))
+    )
+    kept = {organization: role.value for organization, role in left.roles.items()}
+    return tuple(
+        sorted(
+            {
+                row.login
+                for row in given
+                if (row.admin_by_rule and not left.installation_admin)
+                or (row.role is not None and kept.get(row.organization_id) != row.role)
+            }
+        )
+    )
 
 
 def _apply(
@@ -171,12 +214,14 @@ def _keep(
         .values(last_sync_at=now, last_sync=outcome.as_detail())
     )
     # Every hour the same would bury the log: only what did something, or is held for the first time.
-    if outcome.disabled or (outcome.held and list(outcome.held[:100]) != (before or {}).get("held")):
+    said, told = outcome.as_detail(), before or {}
+    is_held = bool(outcome.held or outcome.losing)
+    if outcome.disabled or (is_held and any(said[key] != told.get(key, []) for key in ("held", "losing"))):
         record(
             session,
             Caller(0, caller.actor, caller.permissions, caller.address),
-            "identity_provider.sync_held" if outcome.held else "identity_provider.synced",
+            "identity_provider.sync_held" if is_held else "identity_provider.synced",
             f"provider:{directory.provider_id}",
-            {"name": directory.name, **outcome.as_detail()},
+            {"name": directory.name, **said},
             now=now,
         )

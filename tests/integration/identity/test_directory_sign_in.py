@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text, update
 
 from sentrikat.audit.queries import list_entries
 from sentrikat.cli import run
 from sentrikat.domain.errors import Conflict, Forbidden, InvalidInput
 from sentrikat.domain.permissions import COMMAND_LINE, SYSTEM, Caller, Role, permissions_of
-from sentrikat.identity import sign_in
+from sentrikat.identity import notices, sign_in
 from sentrikat.identity.accounts import create_account, get_account
 from sentrikat.identity.admission import SignInMethod
 from sentrikat.identity.directories import password_sources, stored_directory
@@ -466,6 +466,80 @@ def test_two_providers_have_two_names(site: Site, openldap: OpenLdap) -> None:
     site.add(openldap_settings(openldap), SERVICE_PASSWORD)
     with pytest.raises(Conflict, match="is taken"):
         site.add(openldap_settings(openldap), SERVICE_PASSWORD)
+
+
+def roles(site: Site) -> list[str]:
+    with site.database.as_system() as session:
+        return sorted(session.scalars(select(Membership.role)))
+
+
+def test_a_group_base_with_a_typing_error_takes_nobody_s_roles_until_somebody_lets_it_happen(
+    site: Site, openldap: OpenLdap
+) -> None:
+    provider_id = site.add(openldap_settings(openldap), SERVICE_PASSWORD, staff(site), everybody(site))
+    with people(openldap, "leaver"):
+        for login in ("jane", "guest", "person01", "leaver"):
+            assert site.sign_in(login, password_of(login)).right
+    assert roles(site) == ["analyst", "analyst", "viewer", "viewer"]
+    with site.database.as_system() as session:
+        provider = session.get_one(IdentityProvider, provider_id)
+        provider.settings = provider.settings | {"group_base_dn": "ou=services,dc=example,dc=test"}
+
+    outcome = site.sync(provider_id)
+
+    assert (outcome.losing, outcome.held) == (("guest", "jane"), ())
+    assert outcome.disabled == ("leaver",)  # what is not in doubt is done
+    assert roles(site) == ["analyst", "analyst", "viewer", "viewer"]
+    assert site.log()[0][0] == "identity_provider.sync_held"
+    site.sync(provider_id)
+    assert [action for action, _ in site.log()].count("identity_provider.sync_held") == 1
+    assert "No role was changed" in (site.provider(provider_id).last_sync or {})["sentence"]
+
+    assert site.sync(provider_id, accept_many=True).losing == ()
+    assert roles(site) == ["viewer"] * 4
+
+
+def test_one_person_may_lose_their_last_group(site: Site, openldap: OpenLdap) -> None:
+    provider_id = site.add(
+        openldap_settings(openldap, group_base_dn="ou=services,dc=example,dc=test"),
+        SERVICE_PASSWORD,
+        everybody(site),
+    )
+    assert site.sign_in("jane", password_of("jane")).right
+    with site.database.as_system() as session:
+        session.execute(update(Membership).values(role="analyst"))  # as a group gave it once
+
+    assert site.sync(provider_id).losing == ()
+    assert roles(site) == ["viewer"]
+
+
+def test_administrators_are_told_of_an_outage_once(site: Site, openldap: OpenLdap) -> None:
+    up = openldap_settings(openldap)
+    down = up | {"hosts": [f"127.0.0.1:{free_port()}"]}
+    provider_id = site.add(up, SERVICE_PASSWORD, everybody(site))
+    assert site.sign_in("jane", password_of("jane")).right
+
+    def told() -> list[str]:
+        with site.database.as_system() as session:
+            return [one.sentence for one in notices.recent(session, site.clock.now())]
+
+    def reach(settings: dict[str, Any]) -> None:
+        with site.database.as_system() as session:
+            session.get_one(IdentityProvider, provider_id).settings = settings
+        site.sync(provider_id)
+
+    assert told() == []
+    for _ in range(3):
+        reach(down)
+    assert told() == [
+        "The directory “Head office” is out of order: its people cannot sign in, local accounts can."
+    ]
+    reach(up)  # it is over
+    reach(down)  # the next one
+    assert len(told()) == 2
+    with site.database.engine.connect() as connection:  # the roles may not read the queue
+        mails = text("select count(*) from procrastinate_jobs where task_name = 'mail_notice'")
+        assert connection.scalar(mails) == 2
 
 
 # -- from the command line and by the worker ------------------------------------------------------
