@@ -35,7 +35,7 @@ def zipped(records: Iterable[bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, content in enumerate(records):
-            archive.writestr(f"{number}.json", content)
+            archive.writestr(zipfile.ZipInfo(f"{number}.json"), content)  # the first day of zip, not today
     return buffer.getvalue()
 
 

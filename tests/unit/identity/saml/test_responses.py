@@ -36,9 +36,13 @@ from tests.identity_provider import (
     wrappings,
 )
 
-# python3-saml knows no clock but the machine's, so these tests live in the present.
 NOW = datetime.now(UTC).replace(microsecond=0)
 GOOD = Says(NOW)
+
+
+def just_now() -> Says:
+    """Give what is said at this moment: python3-saml knows no clock but the machine's."""
+    return Says(datetime.now(UTC).replace(microsecond=0))
 
 
 def expected(**changes: Any) -> Expected:
@@ -79,27 +83,30 @@ def test_what_the_provider_says_is_read() -> None:
 
 @pytest.mark.parametrize("signed_response", [True, False])
 def test_an_encrypted_assertion_is_read_and_the_library_agrees(signed_response: bool) -> None:
+    good = just_now()
     message = respond(
-        GOOD, encrypt_for=keys("ours").certificate, response_key="idp" if signed_response else None
+        good, encrypt_for=keys("ours").certificate, response_key="idp" if signed_response else None
     )
     wanted = expected(signed_response=signed_response, encrypted=True)
     opened = open_response(encode(message))
 
-    said = read_assertion(opened, wanted, NOW)
+    said = read_assertion(opened, wanted, good.now)
     second_opinion.ask(opened, said, wanted)
 
     assert said.name_id.value == "jane-7f3a"
 
 
 def test_the_library_agrees_on_a_plain_response() -> None:
-    opened = open_response(encode(respond(GOOD)))
+    good = just_now()
+    opened = open_response(encode(respond(good)))
 
-    second_opinion.ask(opened, read_assertion(opened, expected(), NOW), expected())
+    second_opinion.ask(opened, read_assertion(opened, expected(), good.now), expected())
 
 
 def test_the_library_disagrees_when_two_readers_see_different_names() -> None:
-    opened = open_response(encode(respond(GOOD)))
-    said = read_assertion(opened, expected(), NOW)
+    good = just_now()
+    opened = open_response(encode(respond(good)))
+    said = read_assertion(opened, expected(), good.now)
     other = replace(said, name_id=replace(said.name_id, value="admin"))
 
     with pytest.raises(SamlRefused) as refused:
