@@ -127,7 +127,7 @@ class Staging:
     has_updates: bool = False
     has_cycles: bool = False
     _rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
-    _staged: dict[str, datetime | None] = field(default_factory=dict)  # id: modified
+    _staged: dict[str, tuple[datetime | None, bytes]] = field(default_factory=dict)  # id: modified, digest
     _again: dict[str, Advisory] = field(default_factory=dict)
     _last_condition: tuple[Condition | None, bytes] = (None, b"")
     _pack: Callable[[bytes], bytes] = field(default_factory=packer)
@@ -205,11 +205,11 @@ class Staging:
         self._rows["seen"].append((advisory.id,))
         if advisory.id in self._staged:
             # Also where this form is the held one: a document of an archive, taken back by the list that follows it.
-            self._take_newer(advisory)
+            self._take_newer(advisory, digest)
             return
         if self.held.get(advisory.id) == digest:
             return
-        self._staged[advisory.id] = advisory.modified
+        self._staged[advisory.id] = (advisory.modified, digest)
         withdrawn = advisory.withdrawn is not None
         self._rows["staged_advisory"].append(
             (advisory.id, digest, self._pack(document), advisory.modified, withdrawn)
@@ -263,10 +263,18 @@ class Staging:
             for name in names:
                 rows.append((advisory.id, name, *encoded))
 
-    def _take_newer(self, advisory: Advisory) -> None:
-        """Remember the newer of two forms of one record that a run brought, for `finish`."""
-        known = self._again[advisory.id].modified if advisory.id in self._again else self._staged[advisory.id]
-        if (advisory.modified or _UNDATED) >= (known or _UNDATED):
+    def _take_newer(self, advisory: Advisory, digest: bytes) -> None:
+        """Remember the newer of two forms of one record that a run brought, for `finish`.
+
+        Two archives mostly hold the very same form (OSV's of SUSE and openSUSE, of Wolfi and Chainguard): nothing to
+        remember, and nothing to write again at the end.
+        """
+        modified, staged = self._staged[advisory.id]
+        if advisory.id in self._again:
+            modified = self._again[advisory.id].modified
+        elif digest == staged:
+            return
+        if (advisory.modified or _UNDATED) >= (modified or _UNDATED):
             self._again[advisory.id] = advisory
 
     def _statement(self, statement: Statement) -> tuple[Any, ...]:

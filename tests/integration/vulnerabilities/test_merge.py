@@ -166,16 +166,31 @@ def test_a_record_good_again_is_set_aside_no_longer(database: Database, clock: F
     assert rows(database, "select * from quarantined_record") == []
 
 
+@pytest.mark.parametrize(
+    ("order", "counts"),
+    [
+        ("ABBA", "2.0"),
+        ("AAB", "2.0"),
+        ("BABA", "2.0"),
+        ("AC", "3.0"),  # of one moment: what came last
+        ("ACA", "1.0"),
+        ("AA", "1.0"),
+    ],
+)
 def test_of_two_forms_of_one_record_in_one_run_the_newer_counts(
-    database: Database, clock: FrozenClock
+    database: Database, clock: FrozenClock, order: str, counts: str
 ) -> None:
     """One GHSA stands in the archive of each ecosystem it touches, and archives are made one after another."""
-    older = advisory(FLAW, statement(*ANVIL, fixed="1.0"), modified=datetime(2026, 1, 1, tzinfo=UTC))
-    newer = advisory(FLAW, statement(*ANVIL, fixed="2.0"), modified=datetime(2026, 2, 1, tzinfo=UTC))
+    january, february = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+    forms = {
+        "A": advisory(FLAW, statement(*ANVIL, fixed="1.0"), modified=january),
+        "B": advisory(FLAW, statement(*ANVIL, fixed="2.0"), modified=february),
+        "C": advisory(FLAW, statement(*ANVIL, fixed="3.0"), modified=january),
+    }
 
-    publish(database, clock, "osv", older, newer, newer, older)
+    publish(database, clock, "osv", *(forms[form] for form in order))
 
-    assert current_statements(database) == [(FLAW, "acme:anvil", "2.0")]
+    assert current_statements(database) == [(FLAW, "acme:anvil", counts)]
 
 
 def test_bounds_that_cannot_be_ordered_are_for_review(database: Database, clock: FrozenClock) -> None:
