@@ -122,7 +122,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
         largest_report=settings.max_report_bytes,
         seconds=settings.request_body_seconds,
     )
-    app.add_middleware(FrontGate, hosts=own_hosts(settings))
+    app.add_middleware(FrontGate, hosts=own_hosts(settings), https_only=settings.secure_cookies)
     app.add_middleware(SecurityHeaders, https=settings.secure_cookies)
     app.add_middleware(RateLimitHeaders)
     app.add_middleware(RequestId)

@@ -61,3 +61,15 @@ def test_the_doctor_finds_a_tenant_table_left_open(
     finally:
         with database.engine.begin() as connection:
             connection.exec_driver_sql("drop table left_open")
+
+
+@pytest.mark.usefixtures("_external")
+@pytest.mark.parametrize(
+    ("host", "mark"), [("127.0.0.1", "ok    Web address"), ("192.0.2.7", "WRONG Web address")]
+)
+def test_the_doctor_looks_at_the_way_in(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str, mark: str
+) -> None:
+    monkeypatch.setenv("SENTRIKAT_HOST", host)
+    run(["doctor"])
+    assert mark in capsys.readouterr().out

@@ -1,11 +1,13 @@
-"""What a request must look like before anything of it is used: its target, its Host, its headers.
+"""What a request must look like before anything of it is used: its target, its Host, its headers, its way here.
 
 A proxy before us, our router and a log must read the same thing in a request. What two readers would read
 differently (two lengths, a dot segment, a backslash, bytes that are no UTF-8) is refused and the connection closed.
+So is a request of another machine over plain HTTP where there should be TLS: the next one would carry a password.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -13,7 +15,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sentrikat.api.problems import problem_answer
-from sentrikat.domain.errors import InvalidInput, SentriKatError
+from sentrikat.domain.errors import Forbidden, InvalidInput, SentriKatError
 from sentrikat.infra.settings import Settings
 
 LARGEST_HEAD = 32 * 1024  # bytes of all headers; a browser with our cookies and a long query sends 4 KiB
@@ -43,9 +45,10 @@ _HOST_ONLY = re.compile(r":[0-9]+$")
 class FrontGate:
     """Refuse what can be misread; hand everything else on unchanged."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str] | None) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: Iterable[str] | None, https_only: bool) -> None:
         self._app = app
         self._hosts = frozenset(hosts) if hosts is not None else None
+        self._https_only = https_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -89,15 +92,35 @@ class FrontGate:
         found = _HOST.fullmatch(host)
         if found is None:
             return 400, _bad("its Host is no name of a host")
-        if self._hosts is None or host in self._hosts or found["name"] in self._hosts:
-            return None
         if scope["path"].startswith(_BY_ANY_NAME):
+            return None
+        # A connection from this machine that names it so came past every proxy and over no network. One that names
+        # us otherwise came by a proxy, which did not say that it came over TLS.
+        here = found["name"] in _LOOPBACK and _is_loopback(scope.get("client"))
+        if self._https_only and scope["scheme"] != "https" and not here:
+            return 403, Forbidden(
+                "The request was refused: it came over plain HTTP, and this server is used over HTTPS alone.",
+                hint="Use the https address. Behind a proxy with TLS, name its address in SENTRIKAT_TRUSTED_PROXIES and "
+                "let it send X-Forwarded-Proto (docs/admin/reverse-proxy.md). Nothing was changed; a password or key "
+                "that was sent this way has been readable on the network and should be exchanged.",
+                code="https_required",
+            )
+        if self._hosts is None or host in self._hosts or found["name"] in self._hosts:
             return None
         return 421, InvalidInput(
             f"The request was refused: this server does not go by the name {host}.",
             hint="Use the address in SENTRIKAT_PUBLIC_URL, or name this one in SENTRIKAT_ALLOWED_HOSTS. Nothing was changed.",
             code="unknown_host",
         )
+
+
+def _is_loopback(client: tuple[str, int] | None) -> bool:
+    try:
+        address = ipaddress.ip_address(client[0] if client is not None else "")
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _bad(why: str) -> InvalidInput:

@@ -20,6 +20,7 @@ from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database import tenancy
 from sentrikat.infra.database.reach import open_database
 from sentrikat.infra.settings import Settings, load
+from sentrikat.infra.way_in import doubt_about
 from sentrikat.migrations import runner
 from sentrikat.vulnerabilities.freshness import feed_statuses
 
@@ -45,7 +46,7 @@ def add_to(app: typer.Typer) -> None:
 
 @needs(Permission.INSTALLATION_READ)
 def doctor() -> None:
-    """Look over settings, database, schema, tenancy, queue, disk and feeds; status 1 when something is wrong."""
+    """Look over web address, database, schema, tenancy, queue, disk and feeds; status 1 when something is wrong."""
     settings = load()
     console = Console(highlight=False)
     wrong = 0
@@ -62,6 +63,7 @@ def doctor() -> None:
 def examine(settings: Settings, url: str, engine: Engine) -> Iterator[Diagnosis]:
     """Yield every diagnosis, the foundations first."""
     looks: tuple[Callable[[], Diagnosis], ...] = (
+        lambda: _way_in(settings),
         lambda: _server(engine),
         lambda: _schema(url),
         lambda: _tenancy(engine),
@@ -72,6 +74,14 @@ def examine(settings: Settings, url: str, engine: Engine) -> Iterator[Diagnosis]
     )
     for look in looks:
         yield look()
+
+
+def _way_in(settings: Settings) -> Diagnosis:
+    doubt = doubt_about(settings)
+    if doubt is not None:
+        return Diagnosis("Web address", doubt.what, doubt.remedy)
+    where = settings.public_url or f"http://{settings.host}:{settings.port}, of this machine alone"
+    return Diagnosis("Web address", where)
 
 
 def _server(engine: Engine) -> Diagnosis:

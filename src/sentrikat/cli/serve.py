@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Annotated
 
+import structlog
 import typer
 import uvicorn
 
@@ -14,7 +15,10 @@ from sentrikat.domain.permissions import Permission
 from sentrikat.infra import logging
 from sentrikat.infra.database.reach import reach_server
 from sentrikat.infra.settings import load
+from sentrikat.infra.way_in import doubt_about
 from sentrikat.infra.web_server import server_config
+
+log = structlog.get_logger()
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,6 +36,8 @@ def serve(
     """Run the web server in the foreground."""
     settings = load()
     logging.configure(settings, process="web")
+    if (doubt := doubt_about(settings)) is not None:
+        log.warning("web address", problem=doubt.what, remedy=doubt.remedy)
     with reach_server(settings) as url:
         config = server_config(create_app(settings, url), settings)
         sockets = None

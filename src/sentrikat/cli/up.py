@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from sentrikat.cli.declared import needs
 from sentrikat.domain.errors import Conflict, Unavailable
@@ -25,6 +26,7 @@ from sentrikat.infra.database.embedded import EmbeddedPostgres
 from sentrikat.infra.database.reach import embedded_directory
 from sentrikat.infra.settings import Settings, load
 from sentrikat.infra.supervision import ChildProcess, DatabasePart, Part, Supervisor
+from sentrikat.infra.way_in import doubt_about
 from sentrikat.migrations import runner
 from sentrikat.worker.run import GRACE_SECONDS
 
@@ -82,6 +84,10 @@ def up(
     console.print(
         f"SentriKat is ready: [bold]{_address(settings, listener)}[/]  ({time.monotonic() - began:.1f} s)"
     )
+    if (doubt := doubt_about(settings)) is not None:
+        console.print(
+            f"[bold red]Careful:[/] {escape(doubt.what)}.\n         {escape(doubt.remedy)}", soft_wrap=True
+        )
     console.print("Ctrl-C stops it.")
     filling.start()
     supervisor.run()

@@ -75,12 +75,13 @@ class Settings(BaseSettings):
     )
     trusted_proxies: str = Field(
         default="127.0.0.1",
-        description="Comma-separated addresses whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+        description="Comma-separated addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto "
+        "are believed.",
     )
     cookie_secure: bool | None = Field(
         default=None,
-        description="Send cookies over HTTPS only. Unset: yes, except when the server listens on a "
-        "loopback address and has no https public address.",
+        description="Send cookies over HTTPS only, and refuse requests of other machines over plain HTTP. Unset: yes, "
+        "except when the server listens on a loopback address and has no https public address.",
     )
     security_contact: str | None = Field(
         default=None,
@@ -474,6 +475,24 @@ class Settings(BaseSettings):
             )
         return self
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_proxies(cls, value: str) -> str:
+        # What is believed of everybody can be forged by everybody; a misspelled address trusts nobody, silently.
+        for one in filter(None, (part.strip() for part in value.split(","))):
+            try:
+                network = ip_network(one)
+            except ValueError as error:
+                raise ValueError(
+                    f"“{one}” is no address or network, such as 10.0.0.5 or 172.16.0.0/12 ({error}); "
+                    "to trust everybody would let everybody forge their address"
+                ) from error
+            if network.prefixlen == 0:
+                raise ValueError(
+                    f"“{one}” is everybody, who could then forge their address; name the proxy's"
+                )
+        return value
+
     @field_validator("admin_api_networks")
     @classmethod
     def _are_networks(cls, value: str) -> str:
@@ -493,6 +512,11 @@ class Settings(BaseSettings):
             return self.cookie_secure
         if self.public_url is not None:
             return self.public_url.startswith("https://")
+        return self.listens_beyond_loopback
+
+    @property
+    def listens_beyond_loopback(self) -> bool:
+        """Whether other machines can open a connection to the web server."""
         return self.host not in {"127.0.0.1", "::1", "localhost"}
 
 

@@ -53,3 +53,27 @@ def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_cookies_are_secure_wherever_they_can_be(given: dict[str, object], secure: bool) -> None:
     assert load(**given).secure_cookies is secure
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "*",  # everybody could forge their address
+        "0.0.0.0/0",
+        "::/0",
+        "proxy.example.org",  # a name is compared with no address, so nobody would be trusted
+        "10.0.0.5, 10.0.0.256",
+    ],
+)
+def test_whom_to_believe_about_addresses_is_named_exactly(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("SENTRIKAT_TRUSTED_PROXIES", given)
+    with pytest.raises(InvalidInput, match="SENTRIKAT_TRUSTED_PROXIES"):
+        load()
+
+
+@pytest.mark.parametrize("given", ["", "127.0.0.1", "10.0.0.5,172.16.0.0/12", "2001:db8::5, 10.0.0.5"])
+def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("SENTRIKAT_TRUSTED_PROXIES", given)
+    assert load().trusted_proxies == given

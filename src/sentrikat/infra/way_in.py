@@ -1,0 +1,41 @@
+"""What is doubtful about the way people and agents reach the web server: said at the start, and by the doctor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sentrikat.infra.settings import Settings
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What is wrong, and what to do."""
+
+    what: str
+    remedy: str
+
+
+def doubt_about(settings: Settings) -> Doubt | None:
+    """Give the gravest doubt; None on a loopback address for oneself, and behind TLS."""
+    public = urlsplit(settings.public_url) if settings.public_url is not None else None
+    for_others = settings.listens_beyond_loopback or (public is not None and public.hostname not in _LOOPBACK)
+    if for_others and not settings.secure_cookies:
+        why = (
+            "SENTRIKAT_COOKIE_SECURE is off"
+            if settings.cookie_secure is not None
+            else f"SENTRIKAT_PUBLIC_URL is {settings.public_url}"
+        )
+        return Doubt(
+            f"passwords, sessions, keys and inventories cross the network unencrypted, because {why}",
+            "Put a proxy with TLS in front, and set SENTRIKAT_PUBLIC_URL to its https address: docs/admin/reverse-proxy.md",
+        )
+    if settings.listens_beyond_loopback and public is None:
+        return Doubt(
+            f"it listens on {settings.host} and SENTRIKAT_PUBLIC_URL is not set: requests of other machines over plain "
+            "HTTP are refused, and those that come over HTTPS may use any name",
+            "Put a proxy with TLS in front, and set SENTRIKAT_PUBLIC_URL to its https address: docs/admin/reverse-proxy.md",
+        )
+    return None
