@@ -174,6 +174,14 @@ def test_a_link_that_is_no_longer_good_changes_nothing(
         user.password_hash = before
 
 
+@pytest.mark.parametrize("token", ["\u2603", "a;b", "\x7f", "x" * 201])
+def test_a_link_that_was_never_ours_is_no_longer_good_either(client: TestClient, token: str) -> None:
+    answer = client.get("/reset-password", params={"token": token})
+
+    assert answer.status_code == 303
+    assert client.get("/reset-password").status_code == 410
+
+
 def test_of_two_who_use_a_link_at_once_one_succeeds(
     client: TestClient, database: Database, clock: FrozenClock, box: Mailbox
 ) -> None:

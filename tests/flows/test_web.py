@@ -64,6 +64,23 @@ def test_signing_in_gives_a_new_cookie_and_ends_the_old_session(
     assert client.get("/", headers={"Cookie": f"sentrikat_session={planted}"}).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("wanted", "led_to"),
+    [
+        ("/findings?q=日本", "/findings?q=%E6%97%A5%E6%9C%AC"),
+        ("/vulnerabilities?q=é", "/vulnerabilities?q=%C3%A9"),
+        ("/findings?q=%C3%A9#a", "/findings?q=%C3%A9#a"),  # what is written out already stays
+        ("/\x7f", "/"),  # no character of a header
+    ],
+)
+def test_a_path_with_letters_of_any_language_is_gone_on_to(
+    analyst: TestClient, wanted: str, led_to: str
+) -> None:
+    answer = analyst.get("/sign-in", params={"next": wanted})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, led_to)
+
+
 def test_a_password_that_somebody_else_has_seen_opens_the_door_to_choose_another_one_only(
     client: TestClient, database: Database, estate: Estate
 ) -> None:

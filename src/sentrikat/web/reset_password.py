@@ -6,6 +6,7 @@ no Referer holds it.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +30,7 @@ from sentrikat.web.sign_in import see_other
 
 router = APIRouter()
 
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _NO_REFERRER = {"Referrer-Policy": "no-referrer"}
 
 
@@ -71,7 +73,9 @@ def show(request: Request, now: Now, token: str = "") -> Response:
         answer.headers.update(_NO_REFERRER)
         answer.set_cookie(
             name,
-            token[:200],
+            token
+            if _TOKEN.fullmatch(token)
+            else "-",  # no token of ours: the page says that the link is not good
             httponly=True,
             secure=settings.secure_cookies,
             samesite="lax",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -40,6 +40,9 @@ STEPS: dict[Step, str] = {
     Step.ENROLLMENT: "/sign-in/set-up",
     Step.NEW_PASSWORD: "/sign-in/new-password",
 }
+
+# What stands in a path as it is. Other letters are written out: a header of an answer cannot hold them.
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 
 @router.get("/sign-in")
@@ -137,9 +140,9 @@ def own_path(path: str) -> str:
     except ValueError:  # //[ begins an address of IPv6 that does not end
         return "/"
     unfit = parts.scheme or parts.netloc or not path.startswith("/") or path.startswith(("//", "/\\"))
-    if unfit or any(character < " " or character == "\\" for character in path):
+    if unfit or any(character < " " or character in "\\\x7f" for character in path):
         return "/"
-    return path
+    return quote(path, safe=_ASCII, errors="replace")
 
 
 def _sign_in(

@@ -2,7 +2,8 @@
 
 Refused before anything else looks at it: documents that are too large, have a DTD (entities, bombs, files of
 ours), comments or processing instructions (a comment inside a name is not signed, and splits its text:
-`admin@example.org<!---->.evil.example`), or the same identifier twice (a signature names what it signs by it).
+`admin@example.org<!---->.evil.example`), the same identifier twice (a signature names what it signs by it), or
+a shape that no provider sends and that costs minutes to read or to bring into canonical form.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import binascii
 import re
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
+from xml.parsers import expat
 
 from lxml import etree
 
@@ -24,6 +26,12 @@ LARGEST_MESSAGE = 512 * 1024  # bytes; a response with 1,000 groups has 90 KB
 LARGEST_METADATA = (
     1024 * 1024
 )  # one provider's has 5 to 50 KB; a federation's has megabytes, and is not meant
+
+# libxml2 compares every attribute of an element with every other, and its canonical form looks every prefix up in
+# every declaration: half a megabyte of either keeps a processor busy for a minute, before any signature is known.
+MOST_ELEMENTS = 20_000  # a response with 5,000 groups has 5,050
+MOST_ATTRIBUTES = 50  # of one element, declarations of namespaces included; SAML knows none with more than 10
+MOST_NAMESPACES = 100  # declared at one place of the document, by an element and those around it
 
 # Declarations: everything that begins with `<!` but comments and CDATA sections.
 _DECLARATION = re.compile(r"<!(?!--|\[CDATA\[)")
@@ -59,6 +67,7 @@ def parse(content: bytes, *, largest: int = LARGEST_MESSAGE, comments: bool = Fa
         raise SamlRefused(
             Reason.DTD, f"The message has a document type or entity declaration: {shown(begins)}."
         )
+    _refuse_costly(text)
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
@@ -79,6 +88,34 @@ def parse(content: bytes, *, largest: int = LARGEST_MESSAGE, comments: bool = Fa
         _refuse_comments(root)
     _refuse_same_identifiers(root)
     return root
+
+
+def _refuse_costly(text: str) -> None:
+    """Count with a reader that takes as long as the document, whatever is in it; nothing of it is kept."""
+    elements, declared = 0, [0]
+
+    def begin(_name: str, attributes: list[str]) -> None:
+        nonlocal elements
+        elements += 1
+        names = attributes[::2]
+        declared.append(declared[-1] + sum(name.startswith("xmlns") for name in names))
+        if elements > MOST_ELEMENTS or len(names) > MOST_ATTRIBUTES or declared[-1] > MOST_NAMESPACES:
+            raise SamlRefused(
+                Reason.TOO_LARGE,
+                f"The message has more than {MOST_ELEMENTS:,} elements, {MOST_ATTRIBUTES} attributes of one or "
+                f"{MOST_NAMESPACES} namespaces at one place.",
+            )
+
+    def end(_name: str) -> None:
+        declared.pop()
+
+    reader = expat.ParserCreate("utf-8")
+    reader.ordered_attributes = True
+    reader.StartElementHandler, reader.EndElementHandler = begin, end
+    try:
+        reader.Parse(text.encode(), True)
+    except expat.ExpatError as error:
+        raise SamlRefused(Reason.NOT_XML, f"The message is not XML: {shown(str(error))}.") from None
 
 
 def _refuse_comments(root: Element) -> None:

@@ -20,6 +20,8 @@ from sentrikat.identity.saml.names import (
 )
 from sentrikat.identity.saml.refusal import Reason, SamlRefused, shown
 
+MOST_KEYS = 10  # one for each who may read it; each is tried with each key of ours
+
 
 def decrypt(
     encrypted: Element, keys: Sequence[KeyPair], *, cipher_text_is_signed: bool
@@ -67,6 +69,12 @@ def _refuse_weak(encrypted: Element, data: Element, *, cipher_text_is_signed: bo
         raise SamlRefused(
             Reason.WEAK_ALGORITHM,
             f"The key of the assertion is encrypted with {shown(transports[0] if transports else None)}; RSA-OAEP is taken.",
+        )
+    brought = sum(1 for _key in encrypted.iter(tag(ENCRYPTION, "EncryptedKey")))
+    if brought > MOST_KEYS:
+        raise SamlRefused(
+            Reason.NOT_DECRYPTED,
+            f"The assertion brings {brought} encrypted keys; at most {MOST_KEYS} are tried.",
         )
     # A key or cipher text elsewhere would be fetched.
     if next(encrypted.iter(tag(ENCRYPTION, "CipherReference")), None) is not None:

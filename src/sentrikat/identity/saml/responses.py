@@ -9,6 +9,7 @@ a response is none of ours.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -105,9 +106,9 @@ def open_response(encoded: str) -> OpenedResponse:
         raise SamlRefused(
             Reason.NOT_A_RESPONSE, f"The message is no SAML 2.0 response but {shown(root.tag)}."
         )
-    tags = [child.tag for child in root]
+    tags = Counter(child.tag for child in root)
     if strange := [
-        name for name in tags if name not in _PARTS or (tags.count(name) > 1 and name != _ASSERTION)
+        name for name, times in tags.items() if name not in _PARTS or (times > 1 and name != _ASSERTION)
     ]:
         raise SamlRefused(Reason.MISPLACED, f"The response has {shown(strange[0])} where it does not belong.")
     _refuse_other_assertions(root)

@@ -35,6 +35,7 @@ from sentrikat.identity.saml.names import (
 from sentrikat.identity.saml.refusal import Reason, SamlRefused, shown
 
 _SIGNATURE = tag(SIGNATURE, "Signature")
+MOST_PREFIXES = 20  # providers list those of their own declarations: one or two, seldom eight
 _HASHES: dict[str, type[hashes.HashAlgorithm]] = {
     "sha256": hashes.SHA256,
     "sha384": hashes.SHA384,
@@ -127,6 +128,11 @@ def _reference(element: Element, signed_info: Element) -> tuple[list[str], str]:
                 Reason.UNUSUAL_SIGNATURE, "The signature transforms what it signs in an unusual way."
             )
         prefixes += inclusive.get("PrefixList", "").split()
+    if len(prefixes) > MOST_PREFIXES:  # each is looked up anew for every element
+        raise SamlRefused(
+            Reason.UNUSUAL_SIGNATURE,
+            f"The signature lists {len(prefixes)} prefixes; at most {MOST_PREFIXES}.",
+        )
     if len(transforms[0]):
         raise SamlRefused(
             Reason.UNUSUAL_SIGNATURE, "The signature transforms what it signs in an unusual way."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from lxml import etree
 from sentrikat.identity.saml import second_opinion
 from sentrikat.identity.saml.bindings import inflate
 from sentrikat.identity.saml.documents import LARGEST_MESSAGE, parse
-from sentrikat.identity.saml.names import NAMESPACES
+from sentrikat.identity.saml.names import EXCLUSIVE_C14N, NAMESPACES, PROTOCOL
 from sentrikat.identity.saml.refusal import Reason, SamlRefused
 from sentrikat.identity.saml.responses import Assertion, Expected, open_response, read_assertion
 from tests.identity_provider import (
@@ -449,6 +450,59 @@ _BOMB = '<!DOCTYPE r [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><r>&b;</r>'
 )
 def test_documents_that_mean_harm_are_refused(content: bytes, why: Reason) -> None:
     assert reason(base64.b64encode(content).decode()) is why
+
+
+def _with(document: str, count: int, one: str) -> str:
+    return document.replace("#", " ".join(one.replace("#", f"{number:x}") for number in range(count)))
+
+
+# Each of these once took from seconds to a minute of a processor, and nobody had to be known to send it.
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (_with("<r #/>", 20_000, 'a#=""'), Reason.TOO_LARGE),  # attributes are compared each with each
+        (_with("<r #/>", 9_000, 'xmlns:a#="u"'), Reason.TOO_LARGE),  # the canonical form looks each up
+        (_with("<r #>", 40, 'xmlns:a#="u"') * 200 + "</r>" * 200, Reason.TOO_LARGE),
+        (_with("<r>#</r>", 100_000, "<a/>"), Reason.TOO_LARGE),
+        (
+            _with(
+                f"<p:Response xmlns:p='{PROTOCOL}' ID='r' Version='2.0'>#</p:Response>", 19_000, "<p:Status/>"
+            ),
+            None,
+        ),
+    ],
+)
+def test_a_shape_that_costs_minutes_is_refused_at_once(content: str, why: Reason | None) -> None:
+    began = time.process_time()
+
+    assert reason(base64.b64encode(content.encode()).decode()) is (why or Reason.MISPLACED)
+    assert time.process_time() - began < 2
+
+
+def test_a_signature_that_lists_thousands_of_prefixes_is_refused_before_it_is_checked() -> None:
+    message = respond(GOOD)
+    transform = message.findall("ds:Signature//ds:Transform", NAMESPACES)[1]
+    listed = etree.SubElement(transform, f"{{{EXCLUSIVE_C14N}}}InclusiveNamespaces")
+    listed.set("PrefixList", _with("#", 5_000, "a#"))
+
+    assert reason(message) is Reason.UNUSUAL_SIGNATURE
+
+
+def test_an_assertion_that_brings_hundreds_of_keys_is_refused_before_one_is_tried() -> None:
+    message = respond(GOOD, encrypt_for=keys("ours").certificate, response_key=None)
+    key = find(message, ".//xenc:EncryptedKey")
+    for _number in range(500):
+        key.addnext(copy.deepcopy(key))
+
+    with pytest.raises(SamlRefused, match="501 encrypted keys") as refused:
+        read(message, expected(signed_response=False))
+    assert refused.value.reason is Reason.NOT_DECRYPTED
+
+
+def test_as_many_groups_as_are_read_are_no_strange_shape() -> None:
+    groups = tuple(f"group {number}" for number in range(2_000))
+
+    assert read(respond(GOOD.but(attributes={"groups": groups}))).attributes["groups"] == groups
 
 
 @pytest.mark.parametrize(
