@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from sentrikat.infra.processes import die_with_parent
+
 _SEARCH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
 
@@ -49,7 +51,7 @@ def started(
             stderr=output,
             stdin=subprocess.DEVNULL,
             env=dict(env) if env is not None else None,
-            start_new_session=True,
+            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - so it ends when the tests are killed, too
         ) as process,
     ):
         try:
