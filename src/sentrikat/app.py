@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from http import HTTPStatus
+from typing import Any
 
 import anyio.to_thread
 import structlog
@@ -207,11 +208,33 @@ def _validation(request: Request, error: Exception) -> Response:
             fields={"body": str(problems[0].get("ctx", {}).get("error", "not JSON"))},
         )
         return _answer(request, 400, known)
+    if not request.url.path.startswith("/api/"):
+        return _wrong_address(request, problems)
     fields = {".".join(str(part) for part in problem["loc"]): problem["msg"] for problem in problems[:50]}
     named = ", ".join(f"{path}: {message}" for path, message in list(fields.items())[:3])
     known = InvalidInput(
         f"The request was not accepted: {named}.",
         hint="Nothing was changed.",
+        code="validation",
+        fields=fields,
+    )
+    return _answer(request, 422, known)
+
+
+def _wrong_address(request: Request, problems: Sequence[Any]) -> Response:
+    """Word what is wrong with the address of a page: its parts have no names for people, its questions do."""
+    if any(problem["loc"][0] == "path" for problem in problems):
+        return _answer(
+            request, 404, NotFound(f"There is nothing at {request.url.path}.", hint="Check the address.")
+        )
+    fields = {str(problem["loc"][-1]): str(problem["msg"]) for problem in problems[:50]}
+    given = "; ".join(
+        f"“{str(problem.get('input'))[:60]}” is no value of “{problem['loc'][-1]}”"
+        for problem in problems[:3]
+    )
+    known = InvalidInput(
+        f"The page was not shown: in its address {given}.",
+        hint="Choose the filter on the page itself. Nothing was changed.",
         code="validation",
         fields=fields,
     )

@@ -20,6 +20,7 @@ PAGES = [
     "/vulnerabilities/CVE-2023-5217?asset=clean-01",
     "/assets",
     "/assets/1",
+    "/possibly-affected",
     "/unidentified",
     "/identification",
     "/feeds",
@@ -76,11 +77,21 @@ def violations(page: Page) -> list[Any]:
     return [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found]
 
 
+# What axe lets pass: a table without a name, a column that does not say it heads one, two headings of a page, none.
+_SHAPE = """() => [
+  ...[...document.querySelectorAll('table:not([aria-label])')].map(one => 'no name: ' + one.innerText.slice(0, 40)),
+  ...[...document.querySelectorAll('th:not([scope])')].map(one => 'no scope: ' + one.innerText),
+  ...[...document.querySelectorAll('h1')].length === 1 ? [] : ['h1'],
+  ...[...document.querySelectorAll('nav.side [aria-current=page]')].length > 1 ? ['two current pages'] : [],
+]"""
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_breaks_no_policy_and_no_rule_of_access(page: Page, server: str, path: str) -> None:
     page.goto(server + path)
 
     assert violations(page) == []
+    assert page.evaluate(_SHAPE) == []
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
@@ -93,7 +104,7 @@ def test_pages_of_the_installation_fit_and_break_no_rule_of_access(
     wrong = {}
     for path in INSTALLATION_PAGES:
         page.goto(server + path)
-        found = violations(page)
+        found = violations(page) + page.evaluate(_SHAPE)
         if found or page.evaluate("document.documentElement.scrollWidth") > width:
             wrong[path] = found
     context.close()
@@ -112,6 +123,8 @@ def test_pages_fit_small_screens_and_the_dark(browser: Browser, server: str, wid
         extent = page.evaluate("document.documentElement.scrollWidth")
         if extent > width:
             wide[path] = extent
+        # Said once on every page, at whatever width.
+        assert page.get_by_text("Times in").filter(visible=True).count() == 1, path
         if path == "/findings" and scheme == "dark":  # the rules on colors; the others were held above
             assert violations(page) == []
     context.close()

@@ -361,3 +361,29 @@ def test_a_list_of_software_not_judged_that_is_cut_says_more_than(
         )
 
     assert "<strong>More than 1,000</strong> products on your assets could not be judged" in page
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/assets/abc", 404, "There is nothing at /assets/abc."),
+        ("/findings/1e9", 404, "There is nothing at /findings/1e9."),
+        ("/audit?since=soon", 422, "in its address “soon” is no value of “since”."),
+        ("/assets?exposure=loud", 422, "in its address “loud” is no value of “exposure”."),
+    ],
+)
+def test_a_wrong_address_is_refused_in_words_of_the_page(
+    client: TestClient,
+    database: Database,
+    clock: FrozenClock,
+    estate: Estate,
+    path: str,
+    status: int,
+    words: str,
+) -> None:
+    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "administrator"))
+    answer = client.get(path)
+
+    assert answer.status_code == status
+    assert words in html.unescape(answer.text)
+    assert "Input should be" not in answer.text

@@ -264,7 +264,7 @@ def _correction_body(world: World) -> dict[str, Any]:
 
 
 def _form_of(entry: dict[str, Any], **more: str) -> dict[str, Any]:
-    return {"vulnerability": entry["vulnerability"], "component": str(entry["component_id"]), **more}
+    return {"entry": f"{entry['vulnerability']}|{entry['component_id']}", **more}
 
 
 def _new_password(world: World) -> Call:

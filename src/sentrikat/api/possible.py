@@ -108,7 +108,7 @@ def dismiss_one(
     wanted: Dismissing,
 ) -> None:
     """Say that software is not affected, and why; a listing as exploited brings the entry back."""
-    dismiss(session, caller, wanted.vulnerability, wanted.component_id, reason=wanted.reason, now=now)
+    dismiss(session, caller, [(wanted.vulnerability, wanted.component_id)], reason=wanted.reason, now=now)
 
 
 @router.post("/restorals", status_code=204)
@@ -119,4 +119,4 @@ def restore_one(
     wanted: Restoring,
 ) -> None:
     """Put a dismissed entry back."""
-    restore(session, caller, wanted.vulnerability, wanted.component_id, now=now)
+    restore(session, caller, [(wanted.vulnerability, wanted.component_id)], now=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import text
@@ -10,7 +11,8 @@ from sqlalchemy.orm import Session
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import InvalidInput, NotFound
 from sentrikat.domain.permissions import Caller, Permission
-from sentrikat.findings.queue import list_possible
+from sentrikat.findings.queries import LARGEST_PAGE
+from sentrikat.findings.queue import QueueRow, list_possible
 
 SHORTEST_REASON = 10
 LONGEST_REASON = 1_000
@@ -31,88 +33,85 @@ where d.organization_id = :organization_id and d.vulnerability_id = :vulnerabili
 """
 
 
+Entry = tuple[str, int]
+"""A vulnerability by its name, and a component by its number."""
+
+
 def dismiss(
-    session: Session, caller: Caller, vulnerability: str, component_id: int, *, reason: str, now: datetime
+    session: Session, caller: Caller, entries: Sequence[Entry], *, reason: str, now: datetime
 ) -> None:
-    """Take an entry out of the queue, for every version of the software, until the flaw becomes exploited."""
+    """Take entries out of the queue, for every version of the software, until the flaw becomes exploited."""
     caller.require(Permission.FINDINGS_TRIAGE)
     reason = reason.replace("\x00", "").strip()
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
         raise InvalidInput(
-            f"The entry was not dismissed: the reason has {len(reason)} characters,"
+            f"Nothing was dismissed: the reason has {len(reason)} characters,"
             f" and it takes {SHORTEST_REASON} to {LONGEST_REASON:,}.",
             hint="Say why the software is not affected; an auditor reads it. Nothing was changed.",
             fields={"reason": f"{SHORTEST_REASON} to {LONGEST_REASON:,} characters"},
         )
-    number, name = _entry(session, caller, vulnerability, component_id, dismissed=False)
-    session.execute(
-        text(_SET_ASIDE),
-        {
-            "organization_id": caller.organization_id,
-            "vulnerability_id": number,
-            "component_id": component_id,
-            "reason": reason,
-            "by": caller.actor,
-            "now": now,
-        },
-    )
-    record(
-        session,
-        caller,
-        "possibly_affected.dismissed",
-        f"vulnerability:{number}",
-        {"vulnerability": vulnerability, "software": name, "reason": reason},
-        now=now,
-    )
-
-
-def restore(
-    session: Session, caller: Caller, vulnerability: str, component_id: int, *, now: datetime
-) -> None:
-    """Put a dismissed entry back into the queue."""
-    caller.require(Permission.FINDINGS_TRIAGE)
-    number, name = _entry(session, caller, vulnerability, component_id, dismissed=True)
-    session.execute(
-        text(_TAKE_BACK),
-        {
-            "organization_id": caller.organization_id,
-            "vulnerability_id": number,
-            "component_id": component_id,
-        },
-    )
-    record(
-        session,
-        caller,
-        "possibly_affected.restored",
-        f"vulnerability:{number}",
-        {"vulnerability": vulnerability, "software": name},
-        now=now,
-    )
-
-
-def _entry(
-    session: Session, caller: Caller, vulnerability: str, component_id: int, *, dismissed: bool
-) -> tuple[int, str]:
-    """Give the flaw and the software of an entry; NotFound when the organization has no such entry."""
-    number = session.scalar(
-        text("select coalesce(same_as_id, id) from vulnerability where name = :name"), {"name": vulnerability}
-    )
-    rows = (
-        list_possible(
-            session,
-            caller.organization_id,
-            vulnerability_id=number,
-            component_id=component_id,
-            dismissed=dismissed,
-            limit=1,
-        )[0]
-        if number is not None
-        else []
-    )
-    if not rows:
-        raise NotFound(
-            f"{vulnerability[:100]} and software {component_id} are no "
-            f"{'dismissed' if dismissed else 'open'} entry of the queue.",
-            hint="It may have been decided, or the software removed. Nothing was changed.",
+    for row in _rows(session, caller, entries, dismissed=False):
+        session.execute(
+            text(_SET_ASIDE),
+            {
+                "organization_id": caller.organization_id,
+                "vulnerability_id": row.vulnerability_id,
+                "component_id": row.component_id,
+                "reason": reason,
+                "by": caller.actor,
+                "now": now,
+            },
         )
-    return rows[0].vulnerability_id, rows[0].component_name
+        _log(session, caller, "possibly_affected.dismissed", row, {"reason": reason}, now)
+
+
+def restore(session: Session, caller: Caller, entries: Sequence[Entry], *, now: datetime) -> None:
+    """Put dismissed entries back into the queue."""
+    caller.require(Permission.FINDINGS_TRIAGE)
+    for row in _rows(session, caller, entries, dismissed=True):
+        session.execute(
+            text(_TAKE_BACK),
+            {
+                "organization_id": caller.organization_id,
+                "vulnerability_id": row.vulnerability_id,
+                "component_id": row.component_id,
+            },
+        )
+        _log(session, caller, "possibly_affected.restored", row, {}, now)
+
+
+def _log(
+    session: Session, caller: Caller, action: str, row: QueueRow, more: dict[str, str], now: datetime
+) -> None:
+    detail = {"vulnerability": row.vulnerability, "software": row.component_name, **more}
+    record(session, caller, action, f"vulnerability:{row.vulnerability_id}", detail, now=now)
+
+
+def _rows(session: Session, caller: Caller, entries: Sequence[Entry], *, dismissed: bool) -> list[QueueRow]:
+    """Give the entries; NotFound when the organization lacks one of them, so that all are decided or none."""
+    if not 0 < len(entries) <= LARGEST_PAGE:
+        raise InvalidInput(
+            f"Nothing was decided: {len(entries):,} entries were chosen, and it takes 1 to {LARGEST_PAGE:,}.",
+            hint="Tick what the decision is about. Nothing was changed.",
+            fields={"entry": f"1 to {LARGEST_PAGE:,}"},
+        )
+    numbers = {
+        row.name: row.id
+        for row in session.execute(
+            text("select name, coalesce(same_as_id, id) as id from vulnerability where name = any(:names)"),
+            {"names": [name for name, _ in entries]},
+        )
+    }
+    wanted = {(numbers[name], component): name for name, component in entries if name in numbers}
+    rows, _ = list_possible(
+        session, caller.organization_id, entries=list(wanted), dismissed=dismissed, limit=LARGEST_PAGE
+    )
+    found = {(row.vulnerability_id, row.component_id) for row in rows}
+    for name, component in entries:
+        if (numbers.get(name), component) not in found:
+            raise NotFound(
+                f"{name[:100]} and software {component} are no "
+                f"{'dismissed' if dismissed else 'open'} entry of the queue.",
+                hint="It may have been decided, or the software removed. Nothing was changed.",
+            )
+    return rows

@@ -7,6 +7,7 @@ either find out more or dismiss the entry.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -129,26 +130,32 @@ def list_possible(
     *,
     asset_id: int | None = None,
     vulnerability_id: int | None = None,
-    component_id: int | None = None,
+    entries: Sequence[tuple[int, int]] | None = None,
     dismissed: bool = False,
     cursor: Position | None = None,
     limit: int = 50,
 ) -> tuple[list[QueueRow], Position | None]:
-    """Give a page of the queue, what presses most first, and where the next one begins."""
+    """Give a page of the queue, what presses most first, and where the next one begins.
+
+    `entries`: only these, by the numbers of vulnerability and component.
+    """
     limit = max(1, min(limit, LARGEST_PAGE))
-    entries, where, values = _asked(organization_id, asset_id, dismissed=dismissed)
+    source, where, values = _asked(organization_id, asset_id, dismissed=dismissed)
     if vulnerability_id is not None:
         where.append("vulnerability_id = :flaw")
         values["flaw"] = vulnerability_id
-    if component_id is not None:
-        where.append("component_id = :software")
-        values["software"] = component_id
+    if entries is not None:
+        where.append(
+            "(vulnerability_id, component_id) in"
+            " (select * from unnest(cast(:flaws as bigint[]), cast(:software as bigint[])))"
+        )
+        values |= {"flaws": [flaw for flaw, _ in entries], "software": [one for _, one in entries]}
     if cursor is not None:
         where.append(_AFTER)
         names = ("exploited", "likelihood", "counted", "vulnerability", "component")
         values |= dict(zip(names, cursor, strict=True))
     rows = session.execute(
-        text(_PAGE.format(entries=entries, where=" and ".join(where), order=_ORDER, paged=_PAGED)),
+        text(_PAGE.format(entries=source, where=" and ".join(where), order=_ORDER, paged=_PAGED)),
         {**values, "limit": limit + 1},
     ).all()
     following = None

@@ -73,6 +73,16 @@ class Effect:
     def words(self) -> str:
         """Say it in one line: +412 / -77 findings, 3 exploited."""
         found = self.findings
+        if not (
+            found.pairs_opened
+            or found.pairs_closed
+            or found.opened
+            or found.closed
+            or self.withdrawn
+            or self.statements_opened
+            or self.statements_closed
+        ):
+            return "changed no finding and no statement"
         return (
             f"+{found.pairs_opened:,} / -{found.pairs_closed:,} findings, {found.exploited:,} exploited; on assets"
             f" +{found.opened:,} / -{found.closed:,}; {self.withdrawn:,} records withdrawn,"

@@ -23,6 +23,7 @@ RECORDS_HELD = f"""(
     (select count(*) from advisory where source = :name and withdrawn_at is null)
     + (select count(*) from enrichment where source = :name and valid_to is null)
     + (select count(*) from release_cycle where source = :name and valid_to is null)
+    + (select count(*) from catalogue_product where source = :name)
     + case when :name = '{LIKELIHOODS}' then (select count(*) from vulnerability where epss is not null) else 0 end
 )"""  # noqa: S608
 

@@ -16,6 +16,7 @@ from sentrikat.vulnerabilities.coverage import OVERALL, WINDOW, coverage_of_new_
 from sentrikat.vulnerabilities.decisions import Decision, decide
 from sentrikat.vulnerabilities.freshness import feed_statuses, runs_of
 from sentrikat.web.context import Form, Now, TenantSession, database_of, requires
+from sentrikat.web.people import names_for
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
 from sentrikat.web.words import span
@@ -85,6 +86,9 @@ def show_one(
         runs=runs_of(session, name, notable=True),
         quarantined=quarantined,
         asked=_ASKED.get(asked),
+        names=names_for(
+            request, visit, [status.candidate.decided_by or ""] if status.candidate is not None else []
+        ),
     )
 
 

@@ -22,6 +22,7 @@ from sentrikat.reactions import after_correction
 from sentrikat.web import cursors
 from sentrikat.web.context import Form, Now, SystemSession, TenantSession, requires
 from sentrikat.web.doubts import doubts_of
+from sentrikat.web.people import names_for
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
 
@@ -40,6 +41,7 @@ def queue(
 ) -> Response:
     """List what is to be decided, with the likeliest product of each."""
     organization_id = visit.caller.organization_id
+    corrections = list_corrections(session, organization_id)
     rows, following = list_undecided(
         session, organization_id, after=cast("tuple[int, int] | None", cursors.read(after, "ii")), limit=ROWS
     )
@@ -52,7 +54,8 @@ def queue(
         rows=rows,
         total=count_undecided(session, organization_id),
         cap=COUNT_CAP,
-        corrections=list_corrections(session, organization_id),
+        corrections=corrections,
+        names=names_for(request, visit, [one.author for one in corrections]),
         meanings=MEANINGS,
         next_cursor=cursors.write(following),
         after=after,

@@ -12,6 +12,7 @@ from sentrikat.domain.permissions import Permission
 from sentrikat.findings.by_vulnerability import REACH_CAP, list_concerning
 from sentrikat.findings.explain import explain
 from sentrikat.findings.queries import FindingFilters, list_findings
+from sentrikat.findings.queue import list_possible
 from sentrikat.identity.access import Visit
 from sentrikat.inventory.queries import list_assets
 from sentrikat.vulnerabilities.queries import get_vulnerability
@@ -25,6 +26,7 @@ Reader = Annotated[Visit, requires(Permission.KNOWLEDGE_READ)]
 
 ROWS = 50
 FIRST_FINDINGS = 20
+FIRST_POSSIBLE = 10
 
 
 @router.get("")
@@ -84,6 +86,7 @@ def show(
     organization_id = visit.caller.organization_id
     filters = FindingFilters(vulnerability=found.row.name)
     page = list_findings(session, organization_id, filters, None, FIRST_FINDINGS)
+    possible, _ = list_possible(session, organization_id, vulnerability_id=found.row.id, limit=FIRST_POSSIBLE)
     hostname = asset.replace("\x00", "").strip()
     hosts = list_assets(session, organization_id, hostname=hostname, limit=10).assets if hostname else ()
     asked = next((host for host in hosts if host.hostname.lower() == hostname.lower()), None)
@@ -99,6 +102,8 @@ def show(
         findings=page.rows,
         total=f"more than {page.total:,}" if page.capped else f"{page.total:,}",
         count=page.total,
+        possible=possible,
+        may_triage=visit.caller.may(Permission.FINDINGS_TRIAGE),
         asset=hostname,
         asked=asked,
         answers=explain(session, organization_id, asked.id, found.row.name) if asked is not None else [],

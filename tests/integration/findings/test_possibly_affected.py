@@ -209,8 +209,7 @@ def test_a_dismissal_survives_matching_and_upgrades_and_can_be_taken_back(
         dismiss(
             session,
             caller,
-            FLAW,
-            entry.component_id,
+            [(FLAW, entry.component_id)],
             reason="Only the console is installed.",
             now=clock.now(),
         )
@@ -223,7 +222,7 @@ def test_a_dismissal_survives_matching_and_upgrades_and_can_be_taken_back(
     (dismissed,) = queue(database, organization, dismissed=True)
     assert (dismissed.component_version, dismissed.dismissed_by) == ("7.2.2", "user:1")
     with database.as_organization(organization) as session:
-        restore(session, caller, FLAW, dismissed.component_id, now=clock.now())
+        restore(session, caller, [(FLAW, dismissed.component_id)], now=clock.now())
         assert count_possible(session, organization) == 2
     assert rows(database, "select action from audit_entry order by id") == [
         ("possibly_affected.dismissed",),
@@ -240,7 +239,9 @@ def test_a_listing_as_exploited_brings_a_dismissed_entry_back(database: Database
     caller = Caller(organization, "user:1", INSTALLATION_ADMINISTRATOR)
     (entry,) = queue(database, organization)
     with database.as_organization(organization) as session:
-        dismiss(session, caller, FLAW, entry.component_id, reason="We do not use that part.", now=clock.now())
+        dismiss(
+            session, caller, [(FLAW, entry.component_id)], reason="We do not use that part.", now=clock.now()
+        )
     assert queue(database, organization) == []
 
     publish(database, clock, "kev", exploited(FLAW))
@@ -256,11 +257,18 @@ def test_a_dismissal_needs_a_reason_and_an_entry(database: Database, clock: Froz
     (entry,) = queue(database, organization)
     with database.as_organization(organization) as session:
         with pytest.raises(InvalidInput):
-            dismiss(session, caller, FLAW, entry.component_id, reason="no", now=clock.now())
+            dismiss(session, caller, [(FLAW, entry.component_id)], reason="no", now=clock.now())
         with pytest.raises(NotFound):
             dismiss(
-                session, caller, OTHER, entry.component_id, reason="There is no such thing.", now=clock.now()
+                session,
+                caller,
+                [(FLAW, entry.component_id), (OTHER, entry.component_id)],
+                reason="There is no such thing.",
+                now=clock.now(),
             )
+        with pytest.raises(InvalidInput):
+            dismiss(session, caller, [], reason="Nothing was ticked at all.", now=clock.now())
+    assert [one.vulnerability for one in queue(database, organization)] == [FLAW]  # all of them or none
 
 
 WORDS = st.lists(

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sentrikat.domain.advisory import CatalogueEntry, Product
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
+from sentrikat.vulnerabilities.run_record import RECORDS_HELD
 from tests.builders import publish
 
 VIEWER = Product("cpe:a", "example:viewer")
@@ -39,6 +40,15 @@ def test_the_portions_of_a_product_are_joined(database: Database, clock: FrozenC
     )  # fmt: skip
 
     assert held(database) == {"example:viewer": (["Example Viewer"], ["*", "macos", "windows"], True, None)}
+
+
+def test_products_count_as_records_of_their_list(database: Database, clock: FrozenClock) -> None:
+    """A dictionary that says “0 records” after it was loaded looks like one that is not there."""
+    publish(database, clock, "nvd_cpe", entry(VIEWER, "Example Viewer"), entry(OLD, None))
+
+    with database.as_system() as session:
+        assert session.scalar(text(f"select {RECORDS_HELD}"), {"name": "nvd_cpe"}) == 2
+        assert session.scalar(text(f"select {RECORDS_HELD}"), {"name": "nvd"}) == 0
 
 
 def test_a_new_title_takes_the_place_of_the_old_one(database: Database, clock: FrozenClock) -> None:

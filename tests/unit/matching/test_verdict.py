@@ -9,8 +9,10 @@ import pytest
 from sentrikat.domain.advisory import Condition, Product, Status
 from sentrikat.domain.matching.claim import Claim, Identity, Strength
 from sentrikat.domain.matching.verdict import Outcome, judge, module_stream
+from sentrikat.domain.matching.wording import source_name
 from sentrikat.domain.ranges import VersionRange, bounds
 from sentrikat.domain.versions import Scheme, key
+from sentrikat.feeds.registry import FEEDS
 
 ANVIL = Product("cpe:a", "acme:anvil")
 ROPE = Product("cpe:a", "acme:rope")
@@ -228,3 +230,9 @@ def test_the_conditions_to_check_are_those_of_the_deciding_claims(
 def test_bounds_beat_exemption_beats_blanket_words(of: Claim, strength: Strength) -> None:
     assert of.strength is strength
     assert Strength.NONE < Strength.BLANKET < Strength.EXEMPT < Strength.BOUNDED
+
+
+def test_every_source_of_statements_and_facts_has_a_name_that_people_know() -> None:
+    unnamed = {one.name for one in FEEDS if source_name(one.name) == one.name}
+
+    assert unnamed == {"nvd_cpe", "endoflife"}  # lists of products, which say nothing about a flaw

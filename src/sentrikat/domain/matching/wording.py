@@ -16,9 +16,16 @@ SOURCE_NAMES = {
     "ubuntu": "Ubuntu's CVE tracker",
     "redhat": "Red Hat's VEX data",
     "redhat_data": "Red Hat's Security Data",
+    "suse": "SUSE's VEX data",
+    "alpine": "Alpine's security database",
+    "almalinux": "AlmaLinux's errata",
+    "amazon": "Amazon Linux's advisories",
     "osv": "OSV",
     "kev": "CISA KEV",
+    "euvd": "ENISA's EUVD",
     "epss": "FIRST EPSS",
+    "exploitdb": "Exploit-DB",
+    "metasploit": "Metasploit",
 }
 
 

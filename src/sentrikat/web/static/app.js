@@ -37,6 +37,7 @@ document.addEventListener("keydown", (event) => {
     g: () => (waitingForPlace = Date.now()),
     j: () => moveRow(1),
     k: () => moveRow(-1),
+    x: () => $('input[type="checkbox"]', document.activeElement.closest("tr") ?? document.createElement("tr"))?.click(),
   }[event.key];
   if (action) {
     event.preventDefault();
@@ -140,6 +141,18 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   openPanel(link);
 });
+
+// --- decisions about the rows that are ticked -------------------------------------------------------------
+
+for (const form of $$("form[data-chosen]")) {
+  const boxes = $$(`input[type="checkbox"][form="${form.id}"]`);
+  const all = $("[data-choose-all]", form);
+  all.hidden = false;
+  all.addEventListener("click", () => {
+    const tick = boxes.some((box) => !box.checked);
+    for (const box of boxes) box.checked = tick;
+  });
+}
 
 // --- forms that save as soon as a choice is made ---------------------------------------------------------
 
