@@ -11,10 +11,11 @@ import pyotp
 import pytest
 from cryptography.fernet import Fernet
 from fastapi.testclient import TestClient
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 
 from sentrikat.app import create_app
 from sentrikat.domain.permissions import Permission
+from sentrikat.identity import throttle
 from sentrikat.identity.models import RecoveryCode, SignInAttempt, TotpFactor
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
@@ -222,6 +223,22 @@ def test_a_code_confirms_as_well_as_the_password(
     page = client.get("/profile/second-factor").text
     assert post(client, "/profile/second-factor/remove", page) == (303, "/profile?saved=factor-removed")
     assert "second factor was removed" in html.unescape(client.get("/profile?saved=factor-removed").text)
+
+
+def test_a_right_password_beside_a_wrong_code_clears_no_guess_at_codes(
+    client: TestClient, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    client.cookies.set(
+        "sentrikat_session", session_of(database, clock, estate, "nowhere"), domain="testserver.local"
+    )
+    for _guess in range(3):
+        page = client.get("/confirm").text
+        assert post(client, "/confirm", page, password=PASSWORD, code="000000")[0] == 303
+
+    subject = throttle.factor_subject(estate.users["nowhere"])
+    with database.as_system() as session:
+        counted = select(func.count()).where(SignInAttempt.subject == subject)
+        assert session.scalar(counted) == 3
 
 
 def test_a_session_of_the_api_is_told_to_confirm_and_a_key_is_not_asked(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
 from sentrikat.domain.permissions import Caller, Permission, Role
-from sentrikat.identity import members, owner_mail, passwords, web_sessions
+from sentrikat.identity import members, owner_mail, passwords, throttle, web_sessions
 from sentrikat.identity.models import UserAccount
 from sentrikat.identity.owner_mail import Change
 from sentrikat.infra.database.locks import advisory_lock
@@ -130,6 +130,8 @@ def change_password(
         .values(password_hash=new_password_hash, password_changed_at=now, must_change_password=must_change)
     )
     web_sessions.end_all(session, user.id, but=but_session)
+    # Whoever had the password before guesses codes no longer; the owner need not wait for what they guessed.
+    throttle.forget_factor(session, user.id, None)
     _record(session, caller, "account.password_changed", user, now)
     owner_mail.tell(session, Change.PASSWORD, user, caller, now)
 
@@ -249,7 +251,9 @@ def set_email(session: Session, caller: Caller, user: UserAccount, email: str, *
 def access_account(session: Session, caller: Caller, user_id: int, permission: Permission) -> UserAccount:
     """Give the account that a door names, to somebody who may see every one."""
     caller.require(permission)
-    user = session.get(UserAccount, user_id)
+    # Held when it is to be changed: who is made an administrator while being disabled must not count as one.
+    changed = permission is Permission.INSTALLATION_MANAGE
+    user = session.get(UserAccount, user_id, with_for_update={"key_share": True} if changed else None)
     if user is None:
         raise NotFound(f"There is no account {user_id}.", hint="The list of users names those there are.")
     return user
@@ -294,7 +298,8 @@ def _require_another(session: Session, user: UserAccount, done: str) -> None:
     local = user.provider_id is None
     if local:
         # Those of a directory cannot sign in while it is down, and lose the right when their group does.
-        query = query.where(UserAccount.provider_id.is_(None))
+        # One that a removed provider left behind has no password until somebody gives it one.
+        query = query.where(UserAccount.provider_id.is_(None), UserAccount.password_hash.is_not(None))
     if session.scalar(query.limit(1)) is None:
         last = "last installation administrator" + (" with a local password" if local else "")
         raise Conflict(

@@ -154,6 +154,15 @@ class Resumed:
     csrf_token: str
 
 
+def keep(session: Session, user_id: int) -> UserAccount | None:
+    """Give an account as it is now, and keep it so until the transaction ends; None when there is none.
+
+    Whoever opens a session holds the account first. Else a password that is changed, or an account that is disabled,
+    in the same moment would end every session but the one that was being opened with the old one.
+    """
+    return session.get(UserAccount, user_id, with_for_update={"key_share": True})
+
+
 def rules_of(settings: Settings) -> SignInRules:
     """Read from the settings what is asked."""
     return SignInRules(

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
 from sentrikat.domain.permissions import KEY_SCOPES, Caller, Permission, Role, permissions_of
-from sentrikat.identity.models import ApiKey, Membership, UserAccount
+from sentrikat.identity.models import ApiKey, IdentityProvider, Membership, UserAccount
 from sentrikat.identity.networks import as_network, as_networks, is_within
 from sentrikat.infra.database.locks import advisory_lock
 
@@ -289,15 +289,31 @@ def _owner_permissions(
     session: Session, user_id: int, organization_id: int
 ) -> frozenset[Permission] | KeyRefused:
     row = session.execute(
-        select(UserAccount.login, UserAccount.disabled_at, UserAccount.installation_admin, Membership.role)
+        select(
+            UserAccount.login,
+            UserAccount.disabled_at,
+            UserAccount.installation_admin,
+            Membership.role,
+            IdentityProvider.enabled,
+        )
         .outerjoin(
             Membership,
             (Membership.user_id == UserAccount.id) & (Membership.organization_id == organization_id),
         )
+        .outerjoin(IdentityProvider, IdentityProvider.id == UserAccount.provider_id)
         .where(UserAccount.id == user_id)
     ).one()
-    if row.disabled_at is not None or (row.role is None and not row.installation_admin):
-        why = "is disabled" if row.disabled_at is not None else "is no member of the organization any more"
+    why = (
+        "is disabled"
+        if row.disabled_at is not None
+        # Nobody vouches for them any more: their browsers were signed out, and their programs are.
+        else "signs in with an identity provider that is switched off"
+        if row.enabled is False
+        else "is no member of the organization any more"
+        if row.role is None and not row.installation_admin
+        else None
+    )
+    if why is not None:
         return KeyRefused(
             "key_owner",
             f"The token does not work: its owner, {row.login}, {why}.",

@@ -139,7 +139,7 @@ def _read(
                     hint="Raise the directory's size limit for the service account.",
                 )
             groups = {
-                one: groups_of(connection, settings, person, person.login)
+                one: groups_of(connection, settings, person)
                 for one, person in people.items()
                 if person.shut is None
             }

@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 
 SENTENCES: dict[Kind, str] = {
-    Kind.LIMIT: "Too many sign-ins to “{login}” failed; attempts are refused for a quarter of an hour.",
+    Kind.LIMIT: "Too many sign-ins to “{login}” failed; further ones are refused for a while.",
     Kind.BREAK_GLASS: "The emergency account “{login}” was used to sign in.",
     Kind.OUTAGE: "The directory “{login}” is out of order: its people cannot sign in, local accounts can.",
 }

@@ -22,6 +22,7 @@ from sentrikat.audit.journal import record
 from sentrikat.domain.permissions import Caller
 from sentrikat.identity import accounts
 from sentrikat.identity.accounts import normal_login
+from sentrikat.identity.admission import keep
 from sentrikat.identity.models import PasswordReset, UserAccount
 from sentrikat.identity.web_sessions import token_hash
 from sentrikat.infra.clock import Clock
@@ -89,6 +90,8 @@ def redeem(
 ) -> bool:
     """Store the new password and end every session; False when the token is no longer good."""
     user = holder(session, token, settings, now)
+    if user is not None:
+        keep(session, user.id)  # before the log: a sign-in in the same moment takes both in this order
     taken = session.scalar(
         delete(PasswordReset)
         .where(PasswordReset.token_hash == token_hash(token))

@@ -96,6 +96,7 @@ def set_up(
     step = step_of(seed, code, now)
     if step is None:
         return None
+    session.refresh(user, with_for_update={"key_share": True})  # of two at once, the second is told
     if is_set_up(session, user.id):
         raise Conflict(
             "The second factor was not set up: the account has one already.",

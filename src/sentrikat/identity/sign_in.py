@@ -34,6 +34,7 @@ from sentrikat.identity.admission import (
     SignInMethod,
     SignInRules,
     finish,
+    keep,
     log_refusal,
 )
 from sentrikat.identity.models import UserAccount
@@ -120,7 +121,7 @@ def complete(
 ) -> SignedIn | HalfOpen | Refused:
     """Go on with whoever was proven; log a refusal."""
     proven = attempt.proven
-    user = session.get(UserAccount, proven.user_id) if proven is not None else None
+    user = keep(session, proven.user_id) if proven is not None else None
     # The hash must still be the one that was checked: the password may have been changed meanwhile.
     stale = (
         proven is not None

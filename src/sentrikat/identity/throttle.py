@@ -19,7 +19,13 @@ from sentrikat.infra.database.locks import advisory_lock
 
 WINDOW = timedelta(minutes=15)
 PER_LOGIN = 10  # NIST SP 800-63B allows up to 100 in a row; ten leave room for a caps-lock morning
+# Of a second factor besides: its six digits are few, and whoever guesses them has the password already. Ten in a
+# quarter of an hour are a thousand a day, which finds one within the year; thirty a day take twenty.
+FACTOR_DAY = timedelta(days=1)
+PER_FACTOR_DAY = 30
 PER_ADDRESS = 60  # an office behind one address, and still fewer than 6,000 guesses a day
+
+_FACTOR = "factor:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,8 @@ class Blocked:
     def sentence(self) -> str:
         """Say it to the person."""
         minutes = max(1, -(-int(self.retry_after.total_seconds()) // 60))
-        span = "a minute" if minutes == 1 else f"{minutes} minutes"
+        hours = -(-minutes // 60)
+        span = "a minute" if minutes == 1 else f"{minutes} minutes" if minutes <= 90 else f"{hours} hours"
         return f"Too many attempts failed. Try again in {span}."
 
 
@@ -45,7 +52,7 @@ def count_factor_attempt(
     session: Session, user_id: int, address: str | None, now: datetime
 ) -> Blocked | None:
     """Count one attempt at a second factor, or say how long to wait."""
-    return _count(session, factor_subject(user_id), address, now)
+    return _count(session, factor_subject(user_id), address, now, per_day=PER_FACTOR_DAY)
 
 
 def count_request(session: Session, subject: str, address: str | None, now: datetime) -> Blocked | None:
@@ -53,16 +60,21 @@ def count_request(session: Session, subject: str, address: str | None, now: date
     return _count(session, f"request:{subject[:200]}", address, now)
 
 
-def _count(session: Session, subject: str, address: str | None, now: datetime) -> Blocked | None:
-    limits = [(subject, PER_LOGIN)]
+def _count(
+    session: Session, subject: str, address: str | None, now: datetime, *, per_day: int | None = None
+) -> Blocked | None:
+    limits = [(subject, PER_LOGIN, WINDOW)]
+    if per_day is not None:
+        limits.append((subject, per_day, FACTOR_DAY))
     if address is not None:
-        limits.append((address_subject(address), PER_ADDRESS))
-    for locked, _ in sorted(limits):  # always in the same order, or two of them wait for each other
+        limits.append((address_subject(address), PER_ADDRESS, WINDOW))
+    subjects = sorted({counted for counted, _, _ in limits})
+    for locked in subjects:  # always in the same order, or two of them wait for each other
         advisory_lock(session, f"sign-in:{locked}")
-    for counted, limit in limits:
-        if blocked := _blocked(session, counted, limit, now):
-            return blocked
-    session.execute(insert(SignInAttempt), [{"subject": counted, "at": now} for counted, _ in limits])
+    waits = [_blocked(session, counted, limit, window, now) for counted, limit, window in limits]
+    if blocked := [wait for wait in waits if wait is not None]:
+        return max(blocked, key=lambda wait: wait.retry_after)
+    session.execute(insert(SignInAttempt), [{"subject": counted, "at": now} for counted in subjects])
     return None
 
 
@@ -89,8 +101,11 @@ def _forget(session: Session, subject: str, address: str | None) -> None:
 
 def purge(session: Session, now: datetime) -> int:
     """Delete attempts that no longer count; give how many."""
+    counted_longer = SignInAttempt.subject.startswith(_FACTOR) & (SignInAttempt.at >= now - FACTOR_DAY)
     gone = session.scalars(
-        delete(SignInAttempt).where(SignInAttempt.at < now - WINDOW).returning(SignInAttempt.id)
+        delete(SignInAttempt)
+        .where(SignInAttempt.at < now - WINDOW, ~counted_longer)
+        .returning(SignInAttempt.id)
     )
     return len(gone.all())
 
@@ -102,7 +117,7 @@ def login_subject(login: str) -> str:
 
 def factor_subject(user_id: int) -> str:
     """Name a person's second factor in the table: the right password does not clear its failures."""
-    return f"factor:{user_id}"
+    return f"{_FACTOR}{user_id}"
 
 
 def address_subject(address: str) -> str:
@@ -118,13 +133,13 @@ def address_subject(address: str) -> str:
     return f"address:{parsed}"
 
 
-def _blocked(session: Session, subject: str, limit: int, now: datetime) -> Blocked | None:
+def _blocked(session: Session, subject: str, limit: int, window: timedelta, now: datetime) -> Blocked | None:
     # The limit-th newest failure decides: when it leaves the window, one more attempt is free.
     deciding = session.scalar(
         select(SignInAttempt.at)
-        .where(SignInAttempt.subject == subject, SignInAttempt.at > now - WINDOW)
+        .where(SignInAttempt.subject == subject, SignInAttempt.at > now - window)
         .order_by(SignInAttempt.at.desc())
         .offset(limit - 1)
         .limit(1)
     )
-    return None if deciding is None else Blocked(deciding + WINDOW - now)
+    return None if deciding is None else Blocked(deciding + window - now)

@@ -94,8 +94,9 @@ class FileVault(Vault):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        super().__init__(read_keys(path))
+        # Looked at before it is read: one that is replaced between the two is then read again at the first use.
         self._seen = _stamp(path)
+        super().__init__(read_keys(path))
 
     def _look(self) -> None:
         now = _stamp(self._path)

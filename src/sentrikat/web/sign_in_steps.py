@@ -111,8 +111,8 @@ def confirm_set_up(request: Request, resumed: HalfOpen, now: Now, form: Form) ->
     if elsewhere := _elsewhere(resumed, Step.ENROLLMENT):
         return elsewhere
     with database_of(request).as_system() as session:
+        account = _kept(session, resumed)
         seed = admission.pending_seed(session, resumed, vault_of(request))
-        account = session.get_one(UserAccount, resumed.user.id)
         codes = second_factor.set_up(
             session,
             Caller(0, f"user:{account.id}", frozenset(), resumed.arrival.address),
@@ -179,9 +179,9 @@ def _go_on(
     new_password_hash: str | None = None,
 ) -> SignedIn | LeftOpen:
     """Take the half-open sign-in, note what was answered, and ask what is left."""
+    account = _kept(session, resumed)
     if not claim(session, resumed):
         _start_again()
-    account = session.get_one(UserAccount, resumed.user.id)
     if new_password_hash is not None:
         accounts.change_password(
             session,
@@ -203,6 +203,14 @@ def _go_on(
     if isinstance(outcome, Refused):
         _start_again()
     return outcome
+
+
+def _kept(session: Session, resumed: Resumed) -> UserAccount:
+    """Give the account, held: whoever changes its password meanwhile takes it before its half-open sign-ins too."""
+    account = admission.keep(session, resumed.user.id)
+    if account is None:
+        _start_again()
+    return account
 
 
 def _second_factor(

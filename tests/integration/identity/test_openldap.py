@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sentrikat.identity.group_rules import GroupRule
+from sentrikat.identity.group_rules import GroupRule, normal_group
 from sentrikat.identity.ldap.authentication import Authenticated, NotAuthenticated, authenticate
 from sentrikat.identity.ldap.connection import (
     Bound,
@@ -279,3 +279,40 @@ def test_escaped_values_find_exactly_what_was_meant(openldap: OpenLdap) -> None:
     assert found is not None
     assert [one.text("uid") for one in entry.entries] == ["star*(x)"]
     assert none.entries == ()
+
+
+def test_groups_by_name_follow_the_entry_and_not_what_was_typed(openldap: OpenLdap) -> None:
+    """People may often set their own mail address: one that is somebody's name must give none of their groups."""
+    openldap.add(
+        f"dn: cn=left-behind,ou=groups,{BASE}\nobjectClass: posixGroup\ncn: left-behind\ngidNumber: 7001\n"
+        f"memberUid: gone\nmemberUid: jane\n"
+    )
+    openldap.modify(f"dn: {person_dn('person01')}\nchangetype: modify\nreplace: mail\nmail: gone\n")
+    by_mail = openldap_settings(
+        openldap, user_filter="(&(objectClass=inetOrgPerson)(|(uid={login})(mail={login})))"
+    )
+    try:
+        answer = sign_in(by_mail, "gone", password_of("person01"))
+        assert isinstance(answer, Authenticated)
+        assert "left-behind" not in answer.groups
+        jane = sign_in(by_mail, "jane@Example.test", password_of("jane"))
+        assert isinstance(jane, Authenticated)
+        assert "left-behind" in jane.groups
+    finally:
+        openldap.modify(f"dn: cn=left-behind,ou=groups,{BASE}\nchangetype: delete\n")
+        openldap.modify(f"dn: {person_dn('person01')}\nchangetype: modify\ndelete: mail\n")
+
+
+def test_a_group_that_is_named_like_the_dn_of_another_gives_nothing_of_it(openldap: OpenLdap) -> None:
+    """Whoever may make groups somewhere may not make themselves a member of the one that a rule names."""
+    dn = f"ou=forged,ou=groups,{BASE}"
+    openldap.add(
+        f"dn: {dn}\nobjectClass: groupOfNames\nou: forged\ncn: {group_dn('admins')}\n"
+        f"member: {person_dn('person01')}\n"
+    )
+    try:
+        answer = sign_in(openldap_settings(openldap), "person01", password_of("person01"))
+        assert isinstance(answer, Authenticated)
+        assert {normal_group(group) for group in answer.groups} == {dn}
+    finally:
+        openldap.modify(f"dn: {dn}\nchangetype: delete\n")

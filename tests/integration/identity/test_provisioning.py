@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from sentrikat.audit.queries import list_entries
 from sentrikat.domain.errors import Conflict
-from sentrikat.domain.permissions import COMMAND_LINE, Role
+from sentrikat.domain.permissions import COMMAND_LINE, Caller, Permission, Role, permissions_of
 from sentrikat.identity.accounts import (
     create_account,
     disable_account,
+    enable_account,
     get_account,
     require_resettable,
     set_role,
 )
+from sentrikat.identity.api_keys import KeyRefused, caller_of_key, create_token
 from sentrikat.identity.group_rules import normal_group
 from sentrikat.identity.members import remove_member
 from sentrikat.identity.models import IdentityGroupRule, IdentityProvider, Membership, UserAccount
 from sentrikat.identity.organizations import create_organization
+from sentrikat.identity.providers import delete_provider
 from sentrikat.identity.provisioning import ExternalPerson, NotAdmitted, NotAdmittedReason, admit
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
@@ -315,3 +319,60 @@ def test_two_browsers_of_one_person_make_one_account(site: Site) -> None:
 def test_a_group_has_one_spelling(written: str, normal: str) -> None:
     assert normal_group(written) == normal
     assert normal_group(normal) == normal
+
+
+def test_one_whom_a_removed_provider_left_without_a_password_is_no_other_administrator(site: Site) -> None:
+    assert isinstance(site.admit(site.person("staff")), UserAccount)
+    now = site.clock.now()
+    with site.database.as_system() as session:
+        create_account(
+            session,
+            COMMAND_LINE,
+            login="local",
+            display_name="",
+            password="correct horse battery",
+            installation_admin=True,
+            now=now,
+        )
+        jane = get_account(session, "jane")
+        jane.installation_admin = True
+        delete_provider(session, COMMAND_LINE, session.get_one(IdentityProvider, site.provider_id), now=now)
+        enable_account(session, COMMAND_LINE, get_account(session, "jane"), now=now)
+
+        with pytest.raises(Conflict, match="the last installation administrator with a local password"):
+            disable_account(session, COMMAND_LINE, get_account(session, "local"), now=now)
+
+
+def test_a_token_ends_while_nobody_vouches_for_its_owner(site: Site) -> None:
+    user = site.admit(site.person("staff"))
+    assert isinstance(user, UserAccount)
+    now, pepper = site.clock.now(), b"a pepper of thirty-two characters"
+    owner = Caller(site.acme, f"user:{user.id}", permissions_of(Role.VIEWER, installation_admin=False))
+    with site.database.as_organization(site.acme) as session:
+        made = create_token(
+            session,
+            owner,
+            user.id,
+            pepper=pepper,
+            name="laptop",
+            scopes={Permission.FINDINGS_READ},
+            expires_at=now + timedelta(days=30),
+            now=now,
+        )
+
+    def look() -> str:
+        with site.database.as_system() as session:
+            found = caller_of_key(session, made.secret, pepper=pepper, address=None, now=now)
+        return found.sentence if isinstance(found, KeyRefused) else "let in"
+
+    def switch(enabled: bool) -> None:
+        with site.database.as_system() as session:
+            session.get_one(IdentityProvider, site.provider_id).enabled = enabled
+
+    assert look() == "let in"
+    switch(False)
+    assert look() == (
+        "The token does not work: its owner, jane, signs in with an identity provider that is switched off."
+    )
+    switch(True)
+    assert look() == "let in"

@@ -304,3 +304,19 @@ def test_a_lost_one_is_reset_by_an_administrator_and_logged(
             select(AuditEntry.actor, AuditEntry.detail).where(AuditEntry.action == "second_factor.removed")
         ).one()
     assert logged == ("cli", {"login": "jane"})
+
+
+def test_of_two_who_set_one_up_at_once_the_second_is_told(
+    database: Database, clock: FrozenClock, jane: int
+) -> None:
+    def set_up(_number: int) -> str:
+        try:
+            enroll(database, clock, jane)
+        except Conflict as told:
+            return told.message
+        return "done"
+
+    with ThreadPoolExecutor(4) as threads:
+        told = list(threads.map(set_up, range(4)))
+
+    assert sorted(told) == ["The second factor was not set up: the account has one already."] * 3 + ["done"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from sentrikat.audit.models import AuditEntry
 from sentrikat.domain.errors import Conflict, Unavailable
@@ -460,3 +461,79 @@ def test_a_half_open_sign_in_ends_after_ten_minutes_and_with_the_account(
             session, COMMAND_LINE, accounts.get_account(session, "jane"), now=clock.now()
         )
         assert resume(session, half_open, RULES, clock.now()) is None
+
+
+@pytest.mark.parametrize("changed", ["password", "disabled"])
+@pytest.mark.usefixtures("organization_id")
+def test_a_sign_in_while_the_password_changes_opens_no_session_that_outlives_the_change(
+    database: Database, clock: FrozenClock, changed: str
+) -> None:
+    with database.as_system() as session:
+        attempt = sign_in.begin(session, "jane", ADDRESS, clock.now())
+    assert isinstance(attempt, Attempt)
+    checked = sign_in.check(attempt, PASSWORD)
+
+    def complete() -> SignedIn | HalfOpen | Refused:
+        with database.as_system() as session:
+            return sign_in.complete(session, checked, RULES, now=clock.now(), arrival=Arrival(ADDRESS))
+
+    with ThreadPoolExecutor(1) as threads:
+        with database.as_system() as session:
+            user = accounts.get_account(session, "jane")
+            if changed == "password":
+                accounts.change_password(
+                    session,
+                    COMMAND_LINE,
+                    user,
+                    new_password_hash="$2b$12$",
+                    but_session=None,
+                    now=clock.now(),
+                )
+            else:
+                accounts.disable_account(session, COMMAND_LINE, user, now=clock.now())
+            outcome = threads.submit(complete)
+            wait_until_somebody_waits(database)
+        assert outcome.result(timeout=10) == Refused(Reason.WRONG)
+
+    with database.as_system() as session:
+        assert session.scalar(select(func.count()).select_from(WebSession)) == 0
+
+
+@pytest.mark.usefixtures("organization_id")
+def test_a_second_factor_is_guessed_thirty_times_a_day_and_a_new_password_begins_anew(
+    database: Database, clock: FrozenClock
+) -> None:
+    def guesses() -> int:
+        with database.as_system() as session:
+            user = accounts.get_account(session, "jane")
+            throttle.purge(session, clock.now())
+            made = 0
+            while throttle.count_factor_attempt(session, user.id, None, clock.now()) is None:
+                made += 1
+            return made
+
+    made = []
+    for _quarter in range(8):
+        made.append(guesses())
+        clock.advance(throttle.WINDOW)
+    assert made == [10, 10, 10, 0, 0, 0, 0, 0]
+    with database.as_system() as session:
+        user = accounts.get_account(session, "jane")
+        blocked = throttle.count_factor_attempt(session, user.id, None, clock.now())
+        assert blocked is not None
+        assert blocked.sentence == "Too many attempts failed. Try again in 22 hours."
+        accounts.change_password(
+            session, COMMAND_LINE, user, new_password_hash="$2b$12$", but_session=None, now=clock.now()
+        )
+    assert guesses() == 10
+
+
+def wait_until_somebody_waits(database: Database) -> None:
+    """Return when a transaction waits for a lock, or after a second in which none did."""
+    waiting = text("select count(*) from pg_stat_activity where wait_event_type = 'Lock'")
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        with database.engine.connect() as connection:
+            if connection.execute(waiting).scalar_one():
+                return
+        time.sleep(0.01)

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from sentrikat.domain.errors import InvalidInput
-from sentrikat.infra.encryption import KEY_FILE, SecretUnreadable, Vault, open_vault, read_keys
+from sentrikat.infra import encryption
+from sentrikat.infra.encryption import (
+    KEY_FILE,
+    FileVault,
+    SecretUnreadable,
+    Vault,
+    open_vault,
+    read_keys,
+    write_keys,
+)
 from sentrikat.infra.settings import Settings
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -84,3 +93,21 @@ def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         found = pool.map(read_keys, [tmp_path / KEY_FILE] * 8)
     assert len({tuple(keys) for keys in found}) == 1
+
+
+def test_a_file_that_is_replaced_while_it_is_opened_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / KEY_FILE
+    write_keys(file, [OLD])
+
+    def read_and_be_overtaken(path: Path) -> list[str]:
+        found = read_keys(path)
+        write_keys(path, [NEW, *found])
+        return found
+
+    monkeypatch.setattr(encryption, "read_keys", read_and_be_overtaken)
+    vault = FileVault(file)
+
+    assert vault.decrypt(Vault([NEW]).encrypt("seed", purpose="x"), purpose="x") == "seed"
+    assert Vault([NEW]).decrypt(vault.encrypt("seed", purpose="x"), purpose="x") == "seed"

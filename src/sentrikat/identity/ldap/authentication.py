@@ -110,7 +110,7 @@ def _ask(
             return NotAuthenticated(outcome.why, outcome.sub_code)
         if person.shut is not None:
             return NotAuthenticated(f"the account is {person.shut}")
-        return Authenticated(person, groups_of(directory, settings, person, login))
+        return Authenticated(person, groups_of(directory, settings, person))
 
 
 def _spend_a_bind(settings: LdapSettings, host: str, port: int) -> None:

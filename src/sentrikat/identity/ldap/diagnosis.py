@@ -138,7 +138,7 @@ def _person(
             f"Refused: {outcome.why}." if isinstance(outcome, BindRefused) else "It is right.",
             good=not refused,
         )
-    groups = groups_of(directory, settings, person, wanted)
+    groups = groups_of(directory, settings, person)
     shown = sorted((group for group in groups if "=" in group), key=str.casefold)
     add("Groups", f"In {len(shown)}: {'; '.join(shown[:50])}." if shown else "In no group.")
     spelled = {normal_group(group) for group in groups}

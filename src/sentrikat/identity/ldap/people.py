@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import uuid
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ _AT_ONCE = 40  # values in one filter: some servers refuse filters of more than 
 _DEEPEST = 30  # nested groups; a cycle ends by itself, a directory gone mad ends here
 
 _STATE = ("userAccountControl", "accountExpires", "pwdAccountLockedTime", "nsAccountLock")
+_DN = re.compile(r"=.*,.*=")
 _LOCKED_FOR_GOOD = "000001010000Z"  # what ppolicy writes when an administrator locks an account
 
 
@@ -84,13 +86,11 @@ def find_people(
     return people, whole
 
 
-def groups_of(
-    directory: Directory, settings: LdapSettings, person: DirectoryPerson, login: str
-) -> frozenset[str]:
+def groups_of(directory: Directory, settings: LdapSettings, person: DirectoryPerson) -> frozenset[str]:
     """Give names and DNs of every group somebody is in, through other groups as well unless switched off."""
     if settings.directory == "active_directory":
         return _groups_in_ad(directory, settings, person)
-    return _groups_by_walking(directory, settings, person, login)
+    return _groups_by_walking(directory, settings, person)
 
 
 def attributes_of(settings: LdapSettings) -> list[str]:
@@ -179,14 +179,15 @@ def _groups_in_ad(directory: Directory, settings: LdapSettings, person: Director
 
 
 def _groups_by_walking(
-    directory: Directory, settings: LdapSettings, person: DirectoryPerson, login: str
+    directory: Directory, settings: LdapSettings, person: DirectoryPerson
 ) -> frozenset[str]:
     """Ask for groups with the person in them, then for groups with those in them, until there are no new ones."""
     base = settings.group_base_dn or settings.base_dn
     names: set[str] = {dn for dn in person.member_of if _below(dn, base)}
     seen = {person.dn.casefold()}
     asked = [person.dn, *(person.member_of if settings.nested_groups else ())]
-    by_login = f"(memberUid={escaped(login)})"
+    # The name of the entry, not what was typed: that may be a mail address which people can set themselves.
+    by_login = f"(memberUid={escaped(person.login)})" if person.login else ""
     for _level in range(_DEEPEST):
         fresh: list[Entry] = []
         for start in range(0, len(asked), _AT_ONCE):
@@ -218,7 +219,9 @@ def _names(settings: LdapSettings, entries: Iterable[Entry]) -> set[str]:
     names: set[str] = set()
     for entry in entries:
         names.add(entry.dn)
-        if name := entry.text(settings.group_name_attribute):
+        # A name that reads like a DN would be taken for the group of that DN: whoever may make a group somewhere
+        # could give themselves what a rule gives to another one.
+        if (name := entry.text(settings.group_name_attribute)) and not _DN.search(name):
             names.add(name)
     return names
 
