@@ -45,5 +45,15 @@ class Pattern:
 
 @lru_cache(maxsize=4096)
 def _expression(pattern: str) -> re.Pattern[str]:
-    """Give a pattern as an expression; a value that is there may be empty only where the pattern allows it."""
-    return re.compile(".*".join(map(re.escape, pattern.strip().split("*"))), re.IGNORECASE | re.DOTALL)
+    """Give a pattern as an expression; a value that is there may be empty only where the pattern allows it.
+
+    Each part between stars is taken where it first occurs, and never looked for again (an atomic group): no later
+    place could let more of the pattern fit. Else `*a*a*a*a*b` would try every way to lay its parts over a long name,
+    and one organization's pattern would hold the worker of all for ever.
+    """
+    first, *rest = map(re.escape, pattern.strip().split("*"))
+    if not rest:
+        return re.compile(first, re.IGNORECASE)
+    *middle, last = rest
+    parts = "".join(f"(?>.*?{part})" for part in middle if part)
+    return re.compile(f"{first}{parts}.*{last}", re.IGNORECASE | re.DOTALL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 import uuid
 from collections.abc import Iterable, Sequence
@@ -20,7 +19,6 @@ _AT_ONCE = 40  # values in one filter: some servers refuse filters of more than 
 _DEEPEST = 30  # nested groups; a cycle ends by itself, a directory gone mad ends here
 
 _STATE = ("userAccountControl", "accountExpires", "pwdAccountLockedTime", "nsAccountLock")
-_DN = re.compile(r"=.*,.*=")
 _LOCKED_FOR_GOOD = "000001010000Z"  # what ppolicy writes when an administrator locks an account
 
 
@@ -221,7 +219,7 @@ def _names(settings: LdapSettings, entries: Iterable[Entry]) -> set[str]:
         names.add(entry.dn)
         # A name that reads like a DN would be taken for the group of that DN: whoever may make a group somewhere
         # could give themselves what a rule gives to another one.
-        if (name := entry.text(settings.group_name_attribute)) and not _DN.search(name):
+        if (name := entry.text(settings.group_name_attribute)) and not ("," in name and name.count("=") > 1):
             names.add(name)
     return names
 
