@@ -35,6 +35,7 @@ from sentrikat.domain.matching.titles import (
     LEGAL,
     is_update,
     letters_of,
+    maker_of,
     spellings,
     title_words,
     vendor_words,
@@ -80,8 +81,10 @@ _CURATED = frozenset({"brew", "snap", "flatpak", "upstream"})
 _KNOWN = """
 select p.ecosystem, p.name, known.statements, c.target_software, r.name as replaced_by
 from product p
-cross join lateral (select count(*) as statements from (
-    select from affected_range a where a.product_id = p.id and a.valid_to is null limit 1000) as counted) as known
+-- Flaws, not statements: old records list every version apart. Read from the index, so far as it tells one from another.
+cross join lateral (select count(distinct vulnerability_id) as statements from (
+    select a.vulnerability_id from affected_range a
+    where a.product_id = p.id and a.valid_to is null limit 10000) as counted) as known
 left join catalogue_product c on c.product_id = p.id
 left join product r on r.id = c.replaced_by_id and r.ecosystem = p.ecosystem
 where (p.ecosystem like 'cpe:%' or p.ecosystem = 'cve5') {narrowed}
@@ -142,9 +145,13 @@ class Choice:
 NOBODY = Choice()
 
 
+def _has_cpe(choice: Choice) -> bool:
+    return any(one.ecosystem != CVE5 for one in choice.products)
+
+
 @dataclass(frozen=True, slots=True)
 class TitleIndex:
-    """Products by the letters of their product part, with how many statements are about each.
+    """Products by the letters of their product part, with how many flaws statements about each name.
 
     `targets` are what a product's names are made for, `replaced` the product that took a deprecated one's place, and
     `ranked` what resembles the titles whose letters led nowhere.
@@ -242,17 +249,18 @@ class TitleIndex:
         if (product := product_of_package_url(component)) is not None:
             return Choice((product,), "package_index", 0.95)
         choice = self._by_letters(component)
-        if choice.products:
+        if _has_cpe(choice):
             return self._with_replacements(choice)
         best = believed(self.ranked.get(component, ()))
         if best is None:
-            return NOBODY
-        product = Product("cpe:a", best.candidate.name)
-        return self._with_replacements(Choice((product,), "likeness", best.score))
+            return choice
+        # What CVE records call it in words stays: NVD and they speak of different flaws.
+        products = (Product("cpe:a", best.candidate.name), *choice.products)
+        return self._with_replacements(Choice(products, "likeness", best.score))
 
     def is_open(self, component: Component) -> bool:
-        """Say whether neither a correction nor its letters tell a component."""
-        return correction_of(component) is None and not self.choose(component).products
+        """Say whether neither a correction nor its letters lead a component to a CPE name."""
+        return correction_of(component) is None and not _has_cpe(self.choose(component))
 
     def _by_letters(self, component: Component) -> Choice:
         if is_update(component):
@@ -375,16 +383,23 @@ _CLEARLY = 5  # times as many statements: a namesake of an established product, 
 def _maker(product: Product, makers: set[str]) -> str:
     """Give the word by which the vendor of a product was proven, so that one maker's names come together."""
     vendor = product.name.partition(":")[0]
-    letters = letters_of(vendor)
+    letters = maker_of(vendor)
     if letters in makers:
         return letters
-    return min(set(words_of(vendor)) & makers, default=letters)
+    return min(map(maker_of, set(words_of(vendor)) & makers), default=letters)
 
 
 def _is_maker(before: str, product: Product, makers: set[str]) -> bool:
     """Say whether the words left out of a title name its maker: Tools for .NET is not .NET, Microsoft .NET is."""
     vendor = product.name.partition(":")[0]
-    return not before or before in makers | {letters_of(vendor), *words_of(vendor), "".join(_named(vendor))}
+    letters = letters_of(vendor)
+    return not before or before in {
+        *makers,
+        letters,
+        maker_of(letters),
+        *words_of(vendor),
+        "".join(_named(vendor)),
+    }
 
 
 def _named(vendor: str) -> list[str]:
@@ -395,7 +410,7 @@ def _made_by(product: Product, makers: set[str], before: str) -> bool:
     """Say whether the vendor part of a product agrees with what is known of the maker."""
     vendor = product.name.partition(":")[0]
     letters = letters_of(vendor)
-    if letters in makers or (before and letters == before):
+    if {letters, maker_of(letters)} & makers or (before and before in (letters, maker_of(letters))):
         return True
     own = set(words_of(vendor)) - LEGAL
     return bool(own & (makers | ({before} if before else set())))

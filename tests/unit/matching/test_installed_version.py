@@ -37,6 +37,22 @@ from sentrikat.domain.matching.installed_version import version_and_update, vers
         ("Microsoft .NET Core Runtime - 2.1.24 (x64)", "16.96.29518", "Microsoft Corporation", ("2.1.24", "*")),
         ("Microsoft Visual C++ 2015-2022 Redistributable (x64) - 14.34.31938", "14.34.31938.0", None, ("14.34.31938.0", "*")),
         ("Nothing", "unknown", None, (None, "*")),
+        # the title names the release, the field a number of the installer's
+        ("IntelliJ IDEA 2023.2.1", "232.9559.62", "JetBrains s.r.o.", ("2023.2.1", "*")),
+        ("OpenOffice 4.1.14", "4.114.9811", "Apache Software Foundation", ("4.1.14", "*")),
+        # a title that names a line is less than what is registered, also when both part
+        ("SecureCRT 9.4", "9.4.1", "VanDyke Software, Inc.", ("9.4.1", "*")),
+        ("Thing 2.0", "3.1.4", None, ("3.1.4", "*")),
+        # and one that names the release of something else says nothing
+        ("Connector for Java 17.0.2", "4.5.6", None, ("4.5.6", "*")),
+        ("Thing with Python 3.11.4", "1.2.0", None, ("1.2.0", "*")),
+        ("Thing (built with 3.11.4)", "1.2.0", None, ("1.2.0", "*")),
+        # Citrix: year and month; the third number counts cumulative updates of a long-term release
+        ("Citrix Workspace 1912", "19.12.7000.10", "Citrix Systems, Inc.", ("1912", "cu7")),
+        ("Citrix Workspace 2203", "22.3.3000.3208", "Citrix Systems, Inc.", ("2203.1", "cu3")),
+        ("Citrix Workspace 2402", "24.2.0.172", "Citrix Systems, Inc.", ("2402", "*")),
+        # ColdFusion: release, nothing, update
+        ("Adobe ColdFusion 2021", "2021.0.0.323925", "Adobe", ("2021", "-")),
     ],
 )  # fmt: skip
 def test_the_version_is_the_one_that_statements_name(

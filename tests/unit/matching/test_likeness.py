@@ -64,6 +64,9 @@ def taken_for(component: Component) -> str | None:
         (program("Git", None), "git:git"),  # its own maker, and many speak of it
         (program("Anvil Professional", "Acme Inc."), None),  # “Pro” and “Professional” are not one word
         (program("Anvil Pro", "Acme Inc."), "acme:anvil_pro"),
+        (program("Anvil Pro 2023", "Acme Inc."), "acme:anvil_pro"),  # the version says the year again
+        (program("SQL Server Analyzer 2023", "Microsoft Corporation"), None),
+        (program("PowerShell 2019", "Microsoft Corporation"), None),  # each year of Microsoft's is a product
         (program("Report Viewer for Windows", "Example"), "example:report_viewer"),
         (program("ms-vscode.powershell", "Microsoft", kind="application"), "microsoft:powershell_extension"),
         (program("ms-toolsai.jupyter", "Microsoft", kind="application"), "microsoft:jupyter"),

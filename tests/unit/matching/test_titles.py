@@ -6,7 +6,8 @@ import pytest
 
 from sentrikat.domain.advisory import Product
 from sentrikat.domain.inventory import Component
-from sentrikat.domain.matching.titles import title_words
+from sentrikat.domain.matching.likeness import Candidate, Named, rank
+from sentrikat.domain.matching.titles import maker_of, title_words
 from sentrikat.inventory.titles import TitleIndex
 
 # CPE products as NVD has them, among them every one that a shorter title was once mistaken for.
@@ -143,3 +144,52 @@ def test_versions_architectures_and_languages_are_no_part_of_a_name(
     if words is not None:
         assert found == words
     assert version not in found
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("foxit", "foxitsoftware"),
+        ("Foxit Software", "foxit"),
+        ("audacityteam", "Audacity"),
+        ("torproject", "Tor Project"),
+        ("zohocorp", "ZOHO Corp"),
+        ("notepad\\+\\+", "notepad-plus-plus"),
+        ("curl", "haxx"),
+    ],
+)
+def test_spellings_of_one_maker_are_one_word(one: str, other: str) -> None:
+    assert maker_of(one) == maker_of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("mist", "ninxsoft"), ("cis", "cisco"), ("team", "steam"), ("ab", "abtech")]
+)
+def test_names_that_only_begin_alike_are_two_makers(one: str, other: str) -> None:
+    assert maker_of(one) != maker_of(other)
+
+
+def test_names_of_one_maker_come_together_and_the_one_with_most_flaws_is_shown() -> None:
+    index = TitleIndex.of(
+        [(Product("cpe:a", "foxit:phantompdf"), 2), (Product("cpe:a", "foxitsoftware:phantompdf"), 549)]
+    )
+
+    chosen = index.choose(
+        Component("windows", "windows", "Foxit PhantomPDF", "10.1", vendor="Foxit Software Inc.")
+    )
+
+    assert [one.name for one in chosen.products] == ["foxitsoftware:phantompdf", "foxit:phantompdf"]
+
+
+def test_a_name_of_cve_records_alone_does_not_keep_the_cpe_name_away() -> None:
+    component = Component("windows", "windows", "ADSelfService Plus", "6.3", vendor="ZOHO Corp")
+    index = TitleIndex.of([(Product("cve5", "zoho:adselfservice plus"), 3)])
+    assert index.is_open(component)
+    index.ranked[component] = rank(
+        Named.of(component), [Candidate("zohocorp", "adselfservice_plus", (), ("*",), 40)]
+    )
+
+    assert [one.name for one in index.choose(component).products] == [
+        "zohocorp:adselfservice_plus",
+        "zoho:adselfservice plus",
+    ]

@@ -16,6 +16,7 @@ difference between a server and its desktop client.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +25,15 @@ from math import log10
 from sentrikat.domain.cpe.name import unescape
 from sentrikat.domain.inventory import Component
 from sentrikat.domain.matching.surroundings import extends, extension_id, fits, host_of
-from sentrikat.domain.matching.titles import EDITIONS, LEGAL, letters_of, title_words, vendor_words, words_of
+from sentrikat.domain.matching.titles import (
+    EDITIONS,
+    LEGAL,
+    letters_of,
+    maker_of,
+    title_words,
+    vendor_words,
+    words_of,
+)
 
 ACCEPTED = 0.85
 # "Mail" and "Notes" are makers too, of themselves: without anybody else's word only what is known is believed.
@@ -32,6 +41,17 @@ ACCEPTED_BY_TITLE = 0.91
 MARGIN = 0.08
 SHOWN = 0.30  # a candidate below is no help to anybody
 
+_LANGUAGES = (
+    "english",
+    "german",
+    "deutsch",
+    "french",
+    "français",
+    "spanish",
+    "español",
+    "italian",
+    "italiano",
+)
 # Words that say what kind of thing it is, or for whom: missing ones do not make it another product.
 _FILLERS = EDITIONS | {
     "app",
@@ -59,9 +79,15 @@ _FILLERS = EDITIONS | {
     "addon",
     "x64",
     "x86",
+    "stable",
+    "mui",  # an installer in many languages
+    *_LANGUAGES,
 }
 _FILLER_WEIGHT = 0.1
 _LONGEST_MAJOR = 2  # digits
+_YEAR = re.compile(r"(?:19|20)\d\d")
+# Each year of theirs is a product of its own, with versions and repairs of its own.
+_YEARS_APART = frozenset({"microsoft"})
 _SAID = 0.75  # what a maker counts whom the title alone names
 _DENIED = 0.25  # ... and one whom the publisher contradicts
 _SHORTEST_MAKER = 3  # letters of a vendor that a title can be said to name
@@ -140,7 +166,9 @@ def _parts(candidate: Candidate) -> _Parts:
     product = words_of(unescape(candidate.product).replace("_", " "))
     return _Parts(
         maker=letters_of(candidate.vendor),
-        makers=frozenset({letters_of(candidate.vendor), "".join(vendor), *vendor} - {""}),
+        makers=frozenset(
+            {letters_of(candidate.vendor), maker_of(candidate.vendor), "".join(vendor), *vendor} - {""}
+        ),
         words=tuple(word for word in product if word not in vendor) or tuple(product),
         vocabulary=frozenset(_vocabulary(candidate, vendor)),
         hosts=extends(candidate.target_software),
@@ -165,6 +193,9 @@ def likeness(named: Named, candidate: Candidate) -> Likeness:
         return Likeness(candidate, 0.0, ("it extends another program",), field, sure=False)
     title = [word for word in named.words if word not in parts.makers or word in parts.vocabulary]
     missing = [word for word in title if not _among(word, parts.vocabulary)]
+    last = next((word for word in reversed(named.words) if word not in _FILLERS), "")
+    if last in missing and _is_edition_of_a_year(last, parts):
+        missing.remove(last)
     extra = [word for word in parts.words if not _among(word, named.heard)]
     covered = 1 - _weight(missing) / (_weight(title) or 1)
     told = 1 - _weight(extra) / (_weight(parts.words) or 1)
@@ -238,6 +269,11 @@ def _runs(words: Sequence[str]) -> set[str]:
 def _among(word: str, vocabulary: Collection[str]) -> bool:
     """Say whether a word is there, a plural counting as its singular."""
     return word in vocabulary or f"{word}s" in vocabulary or (word.endswith("s") and word[:-1] in vocabulary)
+
+
+def _is_edition_of_a_year(word: str, parts: _Parts) -> bool:
+    """Say whether a title's last word is the year of an edition, which the version says again: Snagit 2023."""
+    return _YEAR.fullmatch(word) is not None and not parts.makers & _YEARS_APART
 
 
 def _weight(words: Iterable[str]) -> float:

@@ -39,4 +39,38 @@ MAKERS: dict[str, str] = {
     "audacityteam": "audacityteam",
     "musecy": "audacityteam",  # Muse CY Ltd publishes Audacity since 2021
     "tigervnc": "tigervnc",
+    "hewlettpackard": "hp",
+    "advancedmicrodevices": "amd",
+    "businessmachines": "ibm",  # International Business Machines, without filler
+    "environmentalresearchinstitute": "esri",  # Environmental Systems Research Institute, without filler
+    "macromedia": "adobe",  # bought by Adobe, which NVD files its programs under
+    "curl": "haxx",  # the curl project; NVD files it under the domain of its author
+    "transmission": "transmissionbt",
+    "nitro": "gonitro",  # NVD files Nitro's programs under three names, most under the maker's domain
+    "nitropdf": "gonitro",
+    "getpostman": "postman",
+    "getbrave": "brave",
+    "getgreenshot": "greenshot",
+    "kovidgoyal": "calibreebook",  # author of calibre
+    "calibre": "calibreebook",
+    "krzysztofkowalczyk": "sumatrapdfreader",  # author of SumatraPDF
+    "glavsoft": "tightvnc",  # GlavSoft LLC makes TightVNC
+    "power": "poweriso",  # Power Software Ltd makes PowerISO
+    "xbmc": "kodi",  # Kodi's foundation kept the program's former name
+    "sublimehq": "sublimetext",
+    "corel": "winzip",  # Corel publishes WinZip; for Corel's own programs the word stays
+    "bitnami": "apachefriends",  # builds the installers of XAMPP
+    "gougeletpierree": "xnview",  # author of XnView, as Windows registers him
+    "nextgeneration": "mremoteng",  # Next Generation Software publishes mRemoteNG
+    "mysolutionsnordic": "nsclient",
+    "enterprisedb": "postgresql",  # builds PostgreSQL's installers for Windows
+    "rubyinstaller": "rubylang",
+    "iterate": "cyberduck",  # iterate GmbH makes Cyberduck
+    # Second parts of bundle ids
+    "philandro": "anydesk",  # AnyDesk's maker by its former name
+    "getdropbox": "dropbox",
+    "tinyspeck": "slack",
+    "whispersystems": "signal",
+    "bohemiancoding": "sketch",
+    "keepcoder": "telegram",  # developer of Telegram for macOS
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from sentrikat.domain.inventory import Component
 from sentrikat.domain.matching.makers import MAKERS
@@ -24,7 +25,10 @@ _UPDATE = re.compile(
     r"\bKB\d{6,8}\b|^(?:(?:security|definition|critical) )?(?:update|hotfix|service pack)\b.* for ",
     re.IGNORECASE,
 )
-_VERSION_WORD = re.compile(r"^v?\d+(?:[._]\d+)*[a-z]?\d*$", re.IGNORECASE)
+# 2.42, 1.0.2k, v6, and with what a builder put behind it: 2.6.5-I001, 7.1.1-15, 17.44+15, 3.2.2-1-x64.
+_VERSION_WORD = re.compile(
+    r"^(?:v\d+|v?\d+(?:[._]\d+)*[a-z]?\d*)(?:[-+][a-z]?\d+)*(?:-x\d\d)?$", re.IGNORECASE
+)
 _SEPARATORS = re.compile(r"[\s,;:/|\u2013\u2014]+")
 _WORDS = re.compile(r"[a-z0-9+#]+")
 _LETTERS = re.compile(r"[^a-z0-9+#]")
@@ -58,8 +62,32 @@ LEGAL = frozenset(
         "international",
         "and",
         "of",
+        "ab",
+        "as",
+        "bv",
+        "oy",
+        "pty",
+        "sro",
+        "srl",
+        "spa",
     ]
 )
+# What NVD and makers themselves write behind a name or leave out: "foxitsoftware" is Foxit, "torproject" is Tor.
+_NAME_ENDINGS = (
+    "technologies",
+    "foundation",
+    "technology",
+    "software",
+    "project",
+    "systems",
+    "group",
+    "corp",
+    "labs",
+    "team",
+    "tech",
+    "inc",
+)
+_SHORTEST_NAME = 3  # letters that are left of a maker's name
 # Last words of a title that say which edition it is; NVD files editions under one product, or as sw_edition.
 EDITIONS = frozenset(
     {
@@ -74,6 +102,8 @@ EDITIONS = frozenset(
         "standard",
         "esr",
         "lts",
+        "light",
+        "premium",
     }
 )
 
@@ -81,6 +111,17 @@ EDITIONS = frozenset(
 def letters_of(words: str) -> str:
     """Reduce words to their letters and digits."""
     return _LETTERS.sub("", words.lower())
+
+
+@lru_cache(maxsize=65536)
+def maker_of(vendor: str) -> str:
+    """Give the one word for a maker, of any of its spellings: foxit for Foxit Software and foxitsoftware."""
+    letters = letters_of(vendor)
+    letters = MAKERS.get(letters, letters)
+    for ending in _NAME_ENDINGS:
+        if letters.endswith(ending) and len(letters) >= len(ending) + _SHORTEST_NAME:
+            return letters.removesuffix(ending)
+    return letters
 
 
 def words_of(text: str) -> list[str]:
@@ -99,10 +140,16 @@ def title_words(component: Component) -> list[str]:
         bare = word.strip(" .-_()[]")
         if not bare or (version and bare == version):
             continue
-        if words and _VERSION_WORD.match(bare) and ("." in bare or bare == version.split(".")[0]):
+        if words and _VERSION_WORD.match(bare) and _is_version(bare, version):
             continue
+        if words and bare.rstrip("0123456789.") in words:
+            continue  # the service's name behind the program's: "Apache Tomcat 9.0 Tomcat9"
         words.append(bare)
     return [word for word in words if word not in {"-", "for", "windows"} or len(words) == 1] or words
+
+
+def _is_version(word: str, version: str) -> bool:
+    return "." in word or word.startswith("v") or word == version.split(".", maxsplit=1)[0]
 
 
 def is_update(component: Component) -> bool:
@@ -121,7 +168,8 @@ def vendor_words(component: Component) -> set[str]:
         words.update(
             {letters_of(part) for part in component.bundle_id.lower().split(".")[1:2]} - LEGAL - {""}
         )
-    return words | {MAKERS[word] for word in words if word in MAKERS}
+    words |= {MAKERS[word] for word in words if word in MAKERS}
+    return words | {maker_of(word) for word in words}
 
 
 def without_tagline(component: Component) -> Component:
