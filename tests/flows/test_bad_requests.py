@@ -83,7 +83,12 @@ def status(answer: bytes) -> int:
 def server(database: Database, estate: Estate) -> Iterator[Server]:
     """The application as `sentrikat serve` runs it, in a hurry."""
     clock = FrozenClock(NOON)
-    settings = Settings(public_url=f"http://{NAME}", request_body_seconds=0.6, max_request_bytes=64 * 1024)
+    settings = Settings(
+        public_url=f"http://{NAME}",
+        request_body_seconds=0.6,
+        max_request_bytes=64 * 1024,
+        second_factor="optional",
+    )
     listening = socket.create_server(("127.0.0.1", 0))
     app = create_app(settings, database.url, clock=clock)
     web = uvicorn.Server(server_config(app, settings, http=HurriedProtocol, timeout_keep_alive=1))

@@ -148,6 +148,7 @@ def test_no_secret_comes_out(
     with mail_server(tmp_path) as box:
         settings = secret_settings(
             public_url="http://testserver",
+            second_factor="optional",
             smtp_host="127.0.0.1",
             smtp_port=box.port,
             smtp_user=SMTP_USER,

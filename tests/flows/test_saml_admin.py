@@ -30,6 +30,7 @@ SETTINGS = Settings(
     public_url="http://testserver",
     encryption_keys=SecretStr(Fernet.generate_key().decode()),
     cookie_secure=False,
+    second_factor="optional",
 )
 METADATA = f"""<?xml version="1.0"?>
 <EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://idp.example.org/">

@@ -276,3 +276,67 @@ def test_a_lost_factor_is_reset_over_the_api(
     assert client.delete(path, headers=headers).status_code == 404
     assert sign_in(client, "both", next_path="/profile") == 303
     assert client.get("/profile").status_code == 200
+
+
+def hold(client: TestClient, token: str) -> None:
+    """Give the browser a session, in the place of another."""
+    client.cookies.clear()
+    client.cookies.set("sentrikat_session", token, domain="testserver.local", path="/")
+
+
+@pytest.fixture
+def guarded(database: Database, clock: FrozenClock) -> Iterator[TestClient]:
+    """An installation that asks administrators for a second factor."""
+    yield from browser(database, clock, second_factor="administrators")
+
+
+@pytest.mark.parametrize("login", ["admin", "administrator"])
+def test_a_session_from_before_the_rule_changes_nothing_an_administrator_changes(
+    guarded: TestClient, database: Database, clock: FrozenClock, estate: Estate, login: str
+) -> None:
+    """Who became an administrator in the middle of a session, or whose session is older than the rule."""
+    hold(guarded, session_of(database, clock, estate, login))
+    csrf = guarded.get("/api/v1/me").json()["csrf_token"]
+    member = {"login": "viewer", "role": "analyst"}
+
+    by_page = guarded.post("/members", data={"csrf_token": csrf, **member})
+    by_api = guarded.post("/api/v1/members", json=member, headers={"X-CSRF-Token": csrf})
+    read = guarded.get("/members")
+
+    assert (by_page.status_code, by_api.status_code, read.status_code) == (403, 403, 200)
+    assert by_api.json()["code"] == "second_factor_required"
+    assert "Set one up under Profile" in by_page.text
+
+    set_up(guarded, clock)  # under Profile, which is open to them
+    csrf = guarded.get("/api/v1/me").json()["csrf_token"]
+    allowed = guarded.post("/api/v1/members", json=member, headers={"X-CSRF-Token": csrf})
+
+    assert allowed.status_code != 403, allowed.text
+
+
+def test_a_code_at_the_confirmation_is_a_second_factor_too(
+    client: TestClient, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    hold(client, session_of(database, clock, estate, "admin"))
+    seed, _codes = set_up(client, clock)
+    hold(client, session_of(database, clock, estate, "admin"))
+
+    page = client.get("/confirm").text
+    assert post(client, "/confirm", page, code=pyotp.TOTP(seed).at(clock.now()))[0] == 303
+
+    listed = client.get("/api/v1/me/sessions").json()["items"]
+    assert {one["factor"] for one in listed if one["current"]} == {"totp"}
+
+
+def test_without_the_factor_the_session_is_one_of_a_password_again(
+    guarded: TestClient, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    hold(guarded, session_of(database, clock, estate, "admin"))
+    set_up(guarded, clock)
+    page = guarded.get("/profile/second-factor").text
+    assert post(guarded, "/profile/second-factor/remove", page)[0] == 303
+
+    csrf = guarded.get("/api/v1/me").json()["csrf_token"]
+    answer = guarded.post("/api/v1/users", json={"login": "new"}, headers={"X-CSRF-Token": csrf})
+
+    assert answer.json()["code"] == "second_factor_required"

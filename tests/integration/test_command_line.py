@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sentrikat.cli import run
+from sentrikat.identity.accounts import create_first_administrator
+from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
 
 
@@ -73,3 +75,22 @@ def test_the_doctor_looks_at_the_way_in(
     monkeypatch.setenv("SENTRIKAT_HOST", host)
     run(["doctor"])
     assert mark in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_external")
+def test_the_doctor_names_administrators_with_a_password_alone(
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    clock: FrozenClock,
+) -> None:
+    with database.as_system() as session:
+        create_first_administrator(session, now=clock.now())
+    monkeypatch.setenv("SENTRIKAT_PUBLIC_URL", "https://sentrikat.example.org")
+    for rule, mark in (
+        ("optional", "WRONG Second factor: optional; 1 of 1 administrators have none"),
+        ("administrators", "ok    Second factor: administrators; 1 of 1"),
+    ):
+        monkeypatch.setenv("SENTRIKAT_SECOND_FACTOR", rule)
+        run(["doctor"])
+        assert mark in capsys.readouterr().out

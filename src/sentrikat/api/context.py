@@ -13,6 +13,7 @@ from sentrikat.domain.errors import Forbidden
 from sentrikat.domain.permissions import AGENT_SCOPES, Caller, Permission
 from sentrikat.identity import api_keys, budgets
 from sentrikat.identity.access import NotAuthenticated, Visit, visit_of_cookie
+from sentrikat.identity.admission import rules_of
 from sentrikat.identity.budgets import Budget, TooManyRequests
 from sentrikat.identity.throttle import address_subject
 from sentrikat.identity.web_sessions import SessionLimits, is_csrf_token
@@ -147,6 +148,8 @@ def requires(permission: Permission, *, step_up: bool = False) -> Any:
         caller.require(permission)
         visit = visit_of(request)
         if step_up and visit is not None:
+            if permission is not Permission.PROFILE:
+                visit.require_factor(rules_of(settings_of(request)))
             visit.require_fresh(settings_of(request).step_up_minutes, now_of(request))
         return caller
 

@@ -64,6 +64,7 @@ def examine(settings: Settings, url: str, engine: Engine) -> Iterator[Diagnosis]
     """Yield every diagnosis, the foundations first."""
     looks: tuple[Callable[[], Diagnosis], ...] = (
         lambda: _way_in(settings),
+        lambda: _second_factor(settings, engine),
         lambda: _server(engine),
         lambda: _schema(url),
         lambda: _tenancy(engine),
@@ -82,6 +83,32 @@ def _way_in(settings: Settings) -> Diagnosis:
         return Diagnosis("Web address", doubt.what, doubt.remedy)
     where = settings.public_url or f"http://{settings.host}:{settings.port}, of this machine alone"
     return Diagnosis("Web address", where)
+
+
+# Those of SAML give their second factor there, and emergency accounts open without one.
+_WITHOUT_FACTOR = text("""
+select count(*) filter (where factor.user_id is null) as without, count(*) as administrators
+from user_account account left join totp_factor factor on factor.user_id = account.id
+left join identity_provider provider on provider.id = account.provider_id
+where account.disabled_at is null and not account.break_glass and coalesce(provider.kind, '') <> 'saml'
+  and (account.installation_admin
+       or exists (select from membership where user_id = account.id and role = 'administrator'))
+""")
+
+
+def _second_factor(settings: Settings, engine: Engine) -> Diagnosis:
+    with Session(engine) as session:
+        tenancy.enter(session.connection(), tenancy.SYSTEM)
+        row = session.execute(_WITHOUT_FACTOR).one()
+    rule = settings.second_factor_of
+    said = f"{rule}; {row.without} of {row.administrators} administrators have none"
+    if settings.is_for_others and row.without and rule in {"off", "optional"}:
+        return Diagnosis(
+            "Second factor",
+            said,
+            "Set SENTRIKAT_SECOND_FACTOR=administrators: their password alone opens everything.",
+        )
+    return Diagnosis("Second factor", said)
 
 
 def _server(engine: Engine) -> Diagnosis:

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import Forbidden, SentriKatError
-from sentrikat.domain.permissions import INSTALLATION, Caller, Permission, permissions_of
+from sentrikat.domain.permissions import INSTALLATION, Caller, Permission, Role, permissions_of
 from sentrikat.identity import web_sessions
+from sentrikat.identity.admission import SignInMethod, SignInRules
 from sentrikat.identity.queries import OrganizationRow, organizations_of
 from sentrikat.identity.web_sessions import SessionLimits, SignedInSession
 
@@ -34,6 +35,23 @@ class Visit:
                 f"Nothing was changed: this asks for your password or second factor, last given more than "
                 f"{minutes} minutes ago.",
                 hint="Confirm that it is you at /confirm, then repeat the change.",
+            )
+
+    def require_factor(self, rules: SignInRules) -> None:
+        """Raise SecondFactorRequired from an administrator who should have given a second factor and did not.
+
+        Sign-in asks for it; this is for who became an administrator since, or was one when the rule was made.
+        """
+        administers = self.session.installation_admin or any(
+            one.role is Role.ADMINISTRATOR for one in self.organizations
+        )
+        method, emergency = SignInMethod(self.session.method), self.session.break_glass
+        if self.session.factor is None and rules.demands_factor(
+            method, break_glass=emergency, administers=administers
+        ):
+            raise SecondFactorRequired(
+                "Nothing was changed: administrators need a second factor here, and you signed in without one.",
+                hint="Set one up under Profile, or sign in again and give its code; then repeat the change.",
             )
 
 
@@ -73,6 +91,12 @@ class NotAuthenticated(SentriKatError):
     """Nobody is signed in, or the key lets nobody in."""
 
     code = "not_authenticated"
+
+
+class SecondFactorRequired(Forbidden):
+    """The person is known and may, but not with a password alone."""
+
+    code = "second_factor_required"
 
 
 class StepUpRequired(Forbidden):

@@ -25,7 +25,7 @@ from sentrikat.audit.journal import record
 from sentrikat.domain.permissions import Caller
 from sentrikat.identity import notices, second_factor, throttle, web_sessions
 from sentrikat.identity.models import TOTP_PURPOSE, HalfOpenSignIn, UserAccount
-from sentrikat.identity.queries import organizations_of
+from sentrikat.identity.queries import is_administrator_somewhere, organizations_of
 from sentrikat.identity.second_factor import Factor
 from sentrikat.identity.throttle import Blocked
 from sentrikat.identity.web_sessions import Opened, SessionLimits, printable, token_hash
@@ -70,15 +70,15 @@ class SignInRules:
     second_factor: Literal["off", "optional", "administrators", "everybody"] = "optional"
     local_sign_in: Literal["everybody", "break_glass_only"] = "everybody"
 
-    def demands_factor(self, user: UserAccount, method: SignInMethod) -> bool:
-        """Say whether an account must have a second factor.
+    def demands_factor(self, method: SignInMethod, *, break_glass: bool, administers: bool) -> bool:
+        """Say whether an account must have a second factor; `administers`: the installation or an organization.
 
         A SAML provider asks for its own. An account for emergencies must open when a phone is what is missing.
         """
-        if method is SignInMethod.SAML or user.break_glass:
+        if method is SignInMethod.SAML or break_glass:
             return False
         if self.second_factor == "administrators":
-            return user.installation_admin
+            return administers
         return self.second_factor == "everybody"
 
 
@@ -169,7 +169,7 @@ def rules_of(settings: Settings) -> SignInRules:
         SessionLimits(
             timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_lifetime_hours)
         ),
-        second_factor=settings.second_factor,
+        second_factor=settings.second_factor_of,
         local_sign_in=settings.local_sign_in,
     )
 
@@ -290,7 +290,8 @@ def _asked(session: Session, user: UserAccount, proven: Proven, rules: SignInRul
     if proven.factor is None:
         if second_factor.is_set_up(session, user.id):
             return Step.SECOND_FACTOR
-        if rules.demands_factor(user, proven.method):
+        administers = user.installation_admin or is_administrator_somewhere(session, user.id)
+        if rules.demands_factor(proven.method, break_glass=user.break_glass, administers=administers):
             return Step.ENROLLMENT
     if user.must_change_password and proven.method is SignInMethod.PASSWORD:
         return Step.NEW_PASSWORD

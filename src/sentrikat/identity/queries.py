@@ -109,6 +109,14 @@ def organizations_of(session: Session, user_id: int, *, installation_admin: bool
     ]
 
 
+def is_administrator_somewhere(session: Session, user_id: int) -> bool:
+    """Say whether a person administers an organization."""
+    query = select(Membership.user_id).where(
+        Membership.user_id == user_id, Membership.role == Role.ADMINISTRATOR
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
 def list_organizations(
     session: Session, *, after: str | None = None, limit: int = PAGE
 ) -> list[OrganizationRow]:

@@ -53,6 +53,8 @@ class SignedInSession:
     method: str
     provider_id: int | None
     authenticated_at: datetime
+    factor: str | None  # the second one, if it was given in this session
+    break_glass: bool
 
 
 def open_session(
@@ -108,6 +110,8 @@ _RESUMED = (
         WebSession.method,
         WebSession.provider_id,
         WebSession.authenticated_at,
+        WebSession.factor,
+        UserAccount.break_glass,
     )
     .join(UserAccount, UserAccount.id == WebSession.user_id)
     .where(
@@ -140,6 +144,8 @@ def resume(session: Session, token: str, limits: SessionLimits, now: datetime) -
         method=row.method,
         provider_id=row.provider_id,
         authenticated_at=row.authenticated_at,
+        factor=row.factor,
+        break_glass=row.break_glass,
     )
 
 
@@ -148,17 +154,16 @@ def is_csrf_token(signed_in: SignedInSession, given: str | None) -> bool:
     return given is not None and hmac.compare_digest(given.encode(), signed_in.csrf_token.encode())
 
 
-def confirm(session: Session, session_id: int, now: datetime) -> str:
+def confirm(session: Session, session_id: int, now: datetime, *, factor: str | None = None) -> str:
     """Note that the person has just proven again who they are; give the session's new token.
 
     From here on more may be done with it, so a token that was seen before is worth nothing.
     """
     token = secrets.token_urlsafe(32)
-    session.execute(
-        update(WebSession)
-        .where(WebSession.id == session_id)
-        .values(token_hash=token_hash(token), authenticated_at=now)
-    )
+    values: dict[str, object] = {"token_hash": token_hash(token), "authenticated_at": now}
+    if factor is not None:
+        values["factor"] = factor
+    session.execute(update(WebSession).where(WebSession.id == session_id).values(values))
     return token
 
 
@@ -169,6 +174,11 @@ def rotate(session: Session, session_id: int) -> str:
         update(WebSession).where(WebSession.id == session_id).values(token_hash=token_hash(token))
     )
     return token
+
+
+def note_factor(session: Session, session_id: int, factor: str | None) -> None:
+    """Note the second factor that was set up in this session, or that there is none any more."""
+    session.execute(update(WebSession).where(WebSession.id == session_id).values(factor=factor))
 
 
 def pending_seed(session: Session, session_id: int, vault: Vault) -> str | None:

@@ -13,6 +13,7 @@ import os
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -20,6 +21,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sentrikat.domain.errors import InvalidInput
 
 PREFIX = "SENTRIKAT_"
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 # Variables of the test run and the tools, which share the prefix but are no server settings.
 FOREIGN = frozenset({"SENTRIKAT_SHARED", "SENTRIKAT_NO_SKIPS"})
@@ -131,11 +134,12 @@ class Settings(BaseSettings):
         description="File of further passwords that nobody may choose, one a line: names of the house, of "
         "products, of people. Read anew when it changes.",
     )
-    second_factor: Literal["off", "optional", "administrators", "everybody"] = Field(
-        default="optional",
+    second_factor: Literal["off", "optional", "administrators", "everybody"] | None = Field(
+        default=None,
         description="Who needs a second factor (TOTP): off (nobody sets one up any more), optional, "
-        "administrators (of the installation), everybody. Asked for at the next sign-in; SAML accounts and "
-        "emergency accounts are left out.",
+        "administrators (of the installation and of organizations), everybody. Asked for at the next sign-in, and "
+        "before an administrator's changes; SAML accounts and emergency accounts are left out. Unset: administrators, "
+        "but optional on a server for its own machine alone: on a loopback address, without a public one.",
     )
     step_up_minutes: int = Field(
         default=15,  # a visit to the settings; a browser left open over lunch is outside
@@ -517,7 +521,20 @@ class Settings(BaseSettings):
     @property
     def listens_beyond_loopback(self) -> bool:
         """Whether other machines can open a connection to the web server."""
-        return self.host not in {"127.0.0.1", "::1", "localhost"}
+        return self.host not in _LOOPBACK
+
+    @property
+    def is_for_others(self) -> bool:
+        """Whether people of other machines use the server, directly or by a proxy."""
+        public = urlsplit(self.public_url).hostname if self.public_url is not None else "localhost"
+        return self.listens_beyond_loopback or public not in _LOOPBACK
+
+    @property
+    def second_factor_of(self) -> Literal["off", "optional", "administrators", "everybody"]:
+        """Who needs a second factor (see `second_factor`)."""
+        if self.second_factor is not None:
+            return self.second_factor
+        return "administrators" if self.is_for_others else "optional"
 
 
 def load(**overrides: object) -> Settings:

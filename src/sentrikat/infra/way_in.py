@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from sentrikat.infra.settings import Settings
-
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +17,7 @@ class Doubt:
 
 def doubt_about(settings: Settings) -> Doubt | None:
     """Give the gravest doubt; None on a loopback address for oneself, and behind TLS."""
-    public = urlsplit(settings.public_url) if settings.public_url is not None else None
-    for_others = settings.listens_beyond_loopback or (public is not None and public.hostname not in _LOOPBACK)
-    if for_others and not settings.secure_cookies:
+    if settings.is_for_others and not settings.secure_cookies:
         why = (
             "SENTRIKAT_COOKIE_SECURE is off"
             if settings.cookie_secure is not None
@@ -32,7 +27,7 @@ def doubt_about(settings: Settings) -> Doubt | None:
             f"passwords, sessions, keys and inventories cross the network unencrypted, because {why}",
             "Put a proxy with TLS in front, and set SENTRIKAT_PUBLIC_URL to its https address: docs/admin/reverse-proxy.md",
         )
-    if settings.listens_beyond_loopback and public is None:
+    if settings.listens_beyond_loopback and settings.public_url is None:
         return Doubt(
             f"it listens on {settings.host} and SENTRIKAT_PUBLIC_URL is not set: requests of other machines over plain "
             "HTTP are refused, and those that come over HTTPS may use any name",

@@ -63,14 +63,15 @@ def confirm(request: Request, visit: Owner, now: Now, form: Form, _turn: Hashing
         return _page(request, visit, now, back, wrong=blocked.sentence, status=429)
     right = bool(password) and _is_own(request, visit, password, held)
     with database.as_system() as session:
-        by_code = not right and bool(code)
+        by_code, factor = not right and bool(code), None
         if by_code:
-            right = second_factor.accept(session, vault_of(request), own.user_id, code, now) is not None
+            factor = second_factor.accept(session, vault_of(request), own.user_id, code, now)
+            right = factor is not None
         if right:
             throttle.forget(session, own.login, visit.caller.address)
             if by_code:  # a right password says nothing of a code beside it
                 throttle.forget_factor(session, own.user_id, None)
-            token = web_sessions.confirm(session, own.id, now)
+            token = web_sessions.confirm(session, own.id, now, factor=factor)
             record(session, visit.caller, "session.confirmed", visit.caller.actor, now=now)
         else:
             record(session, visit.caller, "session.not_confirmed", visit.caller.actor, now=now)

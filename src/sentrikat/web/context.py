@@ -18,7 +18,7 @@ from sentrikat.domain.errors import Forbidden, InvalidInput
 from sentrikat.domain.permissions import Permission
 from sentrikat.identity import budgets
 from sentrikat.identity.access import NotAuthenticated, Visit, visit_of_cookie
-from sentrikat.identity.admission import Arrival
+from sentrikat.identity.admission import Arrival, rules_of
 from sentrikat.identity.budgets import Budget, TooManyRequests
 from sentrikat.identity.sign_in import PasswordSource
 from sentrikat.identity.throttle import address_subject
@@ -152,6 +152,8 @@ def requires(permission: Permission, *, step_up: bool = False) -> Any:
     def permitted(request: Request, visit: Annotated[Visit, Depends(signed_in)]) -> Visit:
         visit.caller.require(permission)
         if step_up:
+            if permission is not Permission.PROFILE:  # where a second factor is set up
+                visit.require_factor(rules_of(settings_of(request)))
             visit.require_fresh(settings_of(request).step_up_minutes, now_of(request))
         return visit
 

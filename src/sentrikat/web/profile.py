@@ -118,7 +118,7 @@ def _page(
         own_password=visit.session.method == "password",
         has_factor=second_factor.is_set_up(session, visit.session.user_id),
         codes_left=second_factor.codes_left(session, visit.session.user_id),
-        may_set_up=settings_of(request).second_factor != "off",
+        may_set_up=settings_of(request).second_factor_of != "off",
         sessions=list_sessions(session, visit.session.user_id),
         min_length=settings_of(request).password_min_length,
     )

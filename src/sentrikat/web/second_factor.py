@@ -31,7 +31,7 @@ def show(request: Request, visit: Owner, now: Now) -> Response:
 @router.post("/begin")
 def begin(request: Request, visit: Changer, _form: Form) -> Response:
     """Make a seed for this browser to show."""
-    if settings_of(request).second_factor == "off":
+    if settings_of(request).second_factor_of == "off":
         raise Conflict(
             "No second factor was set up: this installation has them switched off.",
             hint="SENTRIKAT_SECOND_FACTOR decides. Nothing was changed.",
@@ -68,6 +68,7 @@ def set_up(request: Request, visit: Changer, now: Now, form: Form) -> Response:
         if codes is not None:
             throttle.forget_factor(session, own.user_id, None)
             web_sessions.keep_seed(session, own.id, vault, None)
+            web_sessions.note_factor(session, own.id, second_factor.Factor.TOTP)
             token = web_sessions.rotate(session, own.id)
     if codes is None:
         wrong = blocked.sentence if blocked is not None else second_factor.WRONG_FIRST_CODE
@@ -96,6 +97,7 @@ def remove(request: Request, visit: Changer, now: Now, _form: Form) -> Response:
             but_session=visit.session.id,
             now=now,
         )
+        web_sessions.note_factor(session, visit.session.id, None)
         token = web_sessions.rotate(session, visit.session.id)
     return with_session(request, see_other("/profile?saved=factor-removed"), token)
 
@@ -129,5 +131,5 @@ def _page(
         codes=codes,
         left=left,
         wrong=wrong,
-        rule=settings_of(request).second_factor,
+        rule=settings_of(request).second_factor_of,
     )

@@ -12,9 +12,9 @@ from sqlalchemy import func, select, text
 
 from sentrikat.audit.models import AuditEntry
 from sentrikat.domain.errors import Conflict, Forbidden
-from sentrikat.domain.permissions import COMMAND_LINE, Caller
+from sentrikat.domain.permissions import COMMAND_LINE, Caller, Role
 from sentrikat.identity import second_factor, web_sessions
-from sentrikat.identity.accounts import create_account
+from sentrikat.identity.accounts import create_account, set_role
 from sentrikat.identity.admission import (
     Arrival,
     HalfOpen,
@@ -33,6 +33,7 @@ from sentrikat.identity.web_sessions import SessionLimits
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.encryption import Vault
+from tests.builders import new_organization
 
 LIMITS = SessionLimits(idle=timedelta(minutes=60), lifetime=timedelta(hours=12))
 VAULT = Vault([Fernet.generate_key().decode()])
@@ -209,6 +210,8 @@ def test_whoever_has_one_is_asked_whatever_the_rule_and_the_method(
         ("optional", True, False, SignInMethod.PASSWORD, SignedIn),
         ("administrators", False, False, SignInMethod.PASSWORD, SignedIn),
         ("administrators", True, False, SignInMethod.PASSWORD, Step.ENROLLMENT),
+        ("administrators", True, False, SignInMethod.SAML, SignedIn),
+        ("administrators", True, True, SignInMethod.PASSWORD, SignedIn),
         ("everybody", False, False, SignInMethod.PASSWORD, Step.ENROLLMENT),
         ("everybody", False, False, SignInMethod.LDAP, Step.ENROLLMENT),
         ("everybody", False, False, SignInMethod.SAML, SignedIn),  # the provider asks for its own
@@ -231,6 +234,25 @@ def test_the_installation_decides_who_needs_one(
 
     rules = SignInRules(LIMITS, second_factor=rule)  # type: ignore[arg-type]  # a word of the table above
     assert enter(database, clock, jane, rules, method) is expected
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [
+        (Role.ADMINISTRATOR, Step.ENROLLMENT),  # lets people in, makes keys
+        (Role.MANAGER, SignedIn),
+        (Role.AUDITOR, SignedIn),  # reads, and changes nothing
+    ],
+)
+def test_who_administers_an_organization_is_an_administrator(
+    database: Database, clock: FrozenClock, jane: int, role: Role, expected: object
+) -> None:
+    organization_id = new_organization(database)
+    with database.as_system() as session:
+        caller = Caller(organization_id, "cli", COMMAND_LINE.permissions)
+        set_role(session, caller, session.get_one(UserAccount, jane), organization_id, role, now=clock.now())
+
+    assert enter(database, clock, jane, SignInRules(LIMITS, second_factor="administrators")) is expected
 
 
 def test_a_seed_is_of_one_browser_alone(database: Database, clock: FrozenClock, jane: int) -> None:

@@ -56,6 +56,26 @@ def test_cookies_are_secure_wherever_they_can_be(given: dict[str, object], secur
 
 
 @pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ({}, "optional"),  # `make run`: whoever reaches it is on this machine
+        ({"public_url": "http://localhost:8420"}, "optional"),
+        ({"host": "192.0.2.7"}, "administrators"),
+        ({"public_url": "https://sentrikat.example.org"}, "administrators"),
+        (
+            {"public_url": "https://sentrikat.example.org", "second_factor": "optional"},
+            "optional",
+        ),  # said is said
+        ({"second_factor": "everybody"}, "everybody"),
+    ],
+)
+def test_administrators_need_a_second_factor_where_others_reach_the_server(
+    given: dict[str, object], rule: str
+) -> None:
+    assert load(**given).second_factor_of == rule
+
+
+@pytest.mark.parametrize(
     "given",
     [
         "*",  # everybody could forge their address
