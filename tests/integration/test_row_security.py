@@ -146,3 +146,29 @@ def test_a_job_is_not_queued_when_its_transaction_fails(tenants: Database) -> No
     with psycopg.connect(tenants.url) as connection:
         row = connection.execute("select count(*) from procrastinate_jobs").fetchone()
         assert row == (0,)
+
+
+def test_what_runs_with_its_owner_s_rights_looks_for_temporary_tables_last(tenants: Database) -> None:
+    """A temporary table of the same name would else be taken for the queue, and a view would run with those rights."""
+    with tenants.as_system() as session:
+        session.execute(text("create temporary table procrastinate_jobs (queueing_lock text, status text)"))
+        session.execute(text("insert into procrastinate_jobs values ('reconcile:1', 'todo')"))
+        assert enqueue(session, "reconcile", queueing_lock="reconcile:1", asset=1) is not None
+        paths = session.execute(
+            text(
+                "select proname, proconfig from pg_proc where pronamespace = current_schema()::regnamespace"
+                " and prosecdef or proname = 'audit_append' order by proname"
+            )
+        ).all()
+        session.execute(text("drop table pg_temp.procrastinate_jobs"))
+
+    assert {name: [one.rpartition(", ")[2] for one in path or ()] for name, path in paths} == {
+        "audit_append": ["pg_temp"],
+        "sentrikat_analyze": ["pg_temp"],
+        "sentrikat_enqueue": ["pg_temp"],
+    }
+
+
+def test_an_organization_makes_nothing_that_could_stand_in_the_way_of_a_table(tenants: Database) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"), tenants.as_organization(1) as session:
+        session.execute(text("create temporary table asset (id bigint)"))

@@ -38,7 +38,7 @@ CHECKPOINTS_APPEND_ONLY: tuple[str, ...] = (
     """,
 )
 
-_SIGNATURE = "audit_append(bigint, bigint, timestamptz, text, text, text[], text[], text[], bytea[])"
+APPEND_SIGNATURE = "audit_append(bigint, bigint, timestamptz, text, text, text[], text[], text[], bytea[])"
 
 # One round trip: wait for the chain, read its head, hash and insert, entry by entry. It runs with the rights of
 # whoever calls it, so row-level security and a right taken away hold here as anywhere. Each statement of a function
@@ -68,6 +68,6 @@ APPEND_FUNCTION: tuple[str, ...] = (
         return number;
     end $$
     """,  # noqa: S608  # what is put in are constants of this program
-    f"revoke all on function {_SIGNATURE} from public",
-    f"grant execute on function {_SIGNATURE} to {APPLICATION_ROLE}, {SYSTEM_ROLE}",
+    f"revoke all on function {APPEND_SIGNATURE} from public",
+    f"grant execute on function {APPEND_SIGNATURE} to {APPLICATION_ROLE}, {SYSTEM_ROLE}",
 )

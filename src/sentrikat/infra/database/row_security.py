@@ -78,11 +78,34 @@ begin
 end $$
 """
 
+# A function that runs with its owner's rights names its schema, and temporary objects last: unless they are named,
+# they are looked at first, and whoever may make one could put a table or a view of the same name in the way.
+FIXED_PATH = """
+do $$
+begin
+    execute format('alter function {function} set search_path = %I, pg_temp', current_schema());
+end $$
+"""
+
+# Only bulk loads of the system make temporary tables; everybody else may not, PUBLIC's default included.
+NO_TEMPORARY = f"""
+do $$
+begin
+    execute format('revoke temporary on database %I from public, {APPLICATION_ROLE}', current_database());
+end $$
+"""
+TEMPORARY = f"""
+do $$
+begin
+    execute format('grant temporary on database %I to public, {APPLICATION_ROLE}', current_database());
+end $$
+"""
+
 # Bulk loads need fresh planner statistics, and ANALYZE is the owner's right alone in
 # PostgreSQL 15 (MAINTAIN came with 17), so the system role calls this function.
 _ANALYZE = """
 create or replace function sentrikat_analyze(target regclass) returns void
-language plpgsql security definer set search_path from current as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     execute format('analyze %s', target);
 end $$
@@ -117,10 +140,10 @@ def create_roles(op: Operations) -> None:
         op.execute(_CREATE_ROLE.format(role=role, lock=lock_number("roles")))
     op.execute(f"grant usage on schema public to {APPLICATION_ROLE}, {SYSTEM_ROLE}")
     # The system role makes temporary tables for bulk loads; the right is PUBLIC's by default,
-    # and hardened servers take it away.
+    # and taken away below (NO_TEMPORARY).
     op.execute(
         "do $$ begin execute format('grant temporary on database %I to "
-        f"{APPLICATION_ROLE}, {SYSTEM_ROLE}', current_database()); end $$"
+        f"{SYSTEM_ROLE}', current_database()); end $$"
     )
     op.execute(_ANALYZE)
     op.execute("revoke all on function sentrikat_analyze(regclass) from public")

@@ -9,6 +9,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from sentrikat.infra.database.row_security import FIXED_PATH
 from sentrikat.infra.database.tenancy import APPLICATION_ROLE, SYSTEM_ROLE
 
 # The application role may not read the queue (arguments of other tenants' jobs), so it calls
@@ -18,12 +19,13 @@ from sentrikat.infra.database.tenancy import APPLICATION_ROLE, SYSTEM_ROLE
 # waiting one starts after this transaction has committed; otherwise it would not see the
 # change it is asked to follow. So its row is locked: the worker's fetch (SKIP LOCKED) passes
 # it over until then.
-# The two names put in are constants of this program.
+# The names put in are constants of this program.
+_SIGNATURE = "sentrikat_enqueue(text, text, jsonb, text, text, timestamptz, integer)"
 ENQUEUE_FUNCTION = f"""
 create or replace function sentrikat_enqueue(
     job_name text, queue text, arguments jsonb, job_queueing_lock text, job_lock text,
     run_at timestamptz, job_priority integer
-) returns bigint language plpgsql security definer set search_path from current as $$
+) returns bigint language plpgsql security definer as $$
 declare job bigint;
 begin
     loop
@@ -42,8 +44,9 @@ begin
         end;
     end loop;
 end $$;
-revoke all on function sentrikat_enqueue(text, text, jsonb, text, text, timestamptz, integer) from public;
-grant execute on function sentrikat_enqueue(text, text, jsonb, text, text, timestamptz, integer)
+{FIXED_PATH.format(function=_SIGNATURE)};
+revoke all on function {_SIGNATURE} from public;
+grant execute on function {_SIGNATURE}
     to {APPLICATION_ROLE}, {SYSTEM_ROLE};
 """  # noqa: S608
 
