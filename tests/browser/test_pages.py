@@ -216,6 +216,34 @@ def test_exposure_is_saved_as_soon_as_it_is_chosen(page: Page, server: str) -> N
     expect(page.get_by_label("Internal")).to_be_checked()
 
 
+def test_what_was_not_saved_is_not_said_to_be(browser: Browser, server: str) -> None:
+    """A session that ended answers with the sign-in page, which is an answer, and none that saves."""
+    context = browser.new_context()
+    page = context.new_page()
+    sign_in(page, server)
+    page.goto(f"{server}/assets/1")
+    context.clear_cookies()
+    page.get_by_label("Public: reachable from the internet").check()
+    expect(page.get_by_role("status")).to_have_text("Not saved. Reload the page and try again.")
+    expect(page.get_by_role("button", name="Save")).to_be_visible()
+    context.close()
+
+
+def test_what_people_set_comes_first_on_a_small_screen(browser: Browser, server: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    sign_in(page, server)
+    page.goto(f"{server}/assets/1")
+    places = {
+        name: page.get_by_role("heading", name=name, exact=True).bounding_box()
+        for name in ("What you know of it", "Findings", "Software", "Identity")
+    }
+    tops = [place["y"] for place in places.values() if place is not None]
+    context.close()
+
+    assert (len(tops), tops) == (4, sorted(tops))
+
+
 def test_the_dark_stays_chosen(page: Page, server: str) -> None:
     page.goto(server)
     page.locator("summary", has_text="Administrator").click()

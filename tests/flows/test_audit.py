@@ -24,6 +24,7 @@ from sentrikat.domain.signed_statement import public_half
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.settings import Settings
+from sentrikat.web.audit import detail_words
 from tests.flows.estate import PASSWORD, Estate, key, session_of
 from tests.flows.test_api import held, problem
 
@@ -189,3 +190,23 @@ def test_the_address_is_the_visitors_behind_trusted_proxies_and_no_other(
             text("select action, address from audit_entry where organization_id = 0 order by id desc limit 1")
         ).one()
     assert (said.action, said.address) == ("sign_in", address)
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        (
+            {"hostname": "web-03", "exposure": ["unknown", "public"]},
+            "hostname: web-03; exposure: unknown → public",
+        ),
+        ({"criticality": [None, 3]}, "criticality: none → 3"),
+        (
+            {"scopes": ["agent:report", "audit:read"]},
+            "scopes: agent:report, audit:read",
+        ),  # a list is no change
+        ({"installation_admin": True, "email": None}, "installation admin: yes"),
+        ({"networks": [], "was": {"time_zone": "UTC"}}, "networks: none; was: time zone UTC"),
+    ],
+)
+def test_the_detail_of_an_entry_is_said_in_words(detail: dict[str, object], words: str) -> None:
+    assert "; ".join(f"{name}: {value}" for name, value in detail_words(detail)) == words

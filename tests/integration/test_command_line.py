@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sentrikat.cli import run
+from sentrikat.feeds.registry import FEEDS
 from sentrikat.identity.accounts import create_first_administrator
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
@@ -94,3 +95,38 @@ def test_the_doctor_names_administrators_with_a_password_alone(
         monkeypatch.setenv("SENTRIKAT_SECOND_FACTOR", rule)
         run(["doctor"])
         assert mark in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_external")
+def test_a_list_without_rows_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, words in (
+        (["users", "list"], "sentrikat users add LOGIN"),
+        (["users", "organizations", "list"], "sentrikat users organizations add"),
+        (["identity", "list"], "sentrikat identity add-directory"),
+        (["feeds", "bundles"], "sentrikat feeds import-bundle FILE"),
+    ):
+        assert run(command) == 0
+        said = capsys.readouterr().out
+        assert words in said
+        assert len(said.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("_external")
+def test_a_list_in_a_pipe_folds_nothing_and_takes_no_name_for_markup(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = "[red]Ministry of Long Names, Department of Connected Computers, Third Building, Second Floor"
+    assert run(["users", "organizations", "add", "ministry", "--name", name]) == 0
+    capsys.readouterr()
+
+    assert run(["users", "organizations", "list"]) == 0
+    assert f"ministry    {name}  UTC" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_external")
+def test_the_doctor_names_the_feeds_by_their_state(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["doctor"])
+    said = capsys.readouterr().out
+
+    assert f"WRONG Feeds: 0 of {len(FEEDS)} are fresh; never loaded: kev, euvd, " in said
+    assert "sentrikat feeds status" in said

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from sentrikat.cli.declared import needs
 from sentrikat.cli.feeds import app, progress_of, tell
+from sentrikat.cli.tables import show
 from sentrikat.domain.errors import Conflict, InvalidInput
 from sentrikat.domain.permissions import COMMAND_LINE, Caller, Permission
 from sentrikat.feeds.adapter import Document, Feed
@@ -135,13 +135,12 @@ def reject_bundle(number: int, login: As) -> None:
 @needs(Permission.INSTALLATION_READ)
 def list_bundles() -> None:
     """Show the bundles that were offered here, and what became of them."""
-    table = Table("", "Origin", "Number", "Made", "State", "By", "Then by", "Not taken in", box=None)
     with (
         open_database(load(), application_name="sentrikat feeds") as database,
         database.as_system() as session,
     ):
-        for one in bundle_import.waiting(session, COMMAND_LINE):
-            table.add_row(
+        rows = [
+            (
                 str(one.id),
                 one.origin[:8],
                 str(one.sequence),
@@ -155,7 +154,14 @@ def list_bundles() -> None:
                     if outcome not in bundle_import.GOOD
                 ),
             )
-    Console().print(table)
+            for one in bundle_import.waiting(session, COMMAND_LINE)
+        ]
+    show(
+        ("Bundle", "Origin", "Number", "Made", "State", "By", "Then by", "Not taken in"),
+        rows,
+        right={"Bundle", "Number"},
+        empty="No bundle was brought here yet. Bring one: sentrikat feeds import-bundle FILE",
+    )
 
 
 @keys_app.command("create")

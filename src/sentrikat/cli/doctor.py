@@ -209,7 +209,7 @@ def _audit(settings: Settings, engine: Engine) -> Diagnosis:
             f"{state.waiting} entries wait since {state.failing_since:%Y-%m-%d %H:%M} UTC: {state.trouble}",
             "Nothing is lost. See that the collector can be reached: sentrikat audit deliver",
         )
-    said = f"{len(found)} chains, signed"
+    said = f"{len(found)} {'chain' if len(found) == 1 else 'chains'}, signed"
     return Diagnosis("Audit log", said if name is None else f"{said}, handed on to {name}")
 
 
@@ -219,5 +219,12 @@ def _feeds(engine: Engine) -> Diagnosis:
     wrong = [one for one in statuses if not one.good]
     if not wrong:
         return Diagnosis("Feeds", f"all {len(statuses)} are fresh")
-    words = "; ".join(f"{one.name} is {one.state} ({', '.join(one.problems)})" for one in wrong)
-    return Diagnosis("Feeds", words, " ".join(dict.fromkeys(one.remedy for one in wrong if one.remedy)))
+    by_state: dict[str, list[str]] = {}
+    for one in wrong:
+        by_state.setdefault(one.state, []).append(one.name)
+    words = "; ".join(f"{state}: {', '.join(names)}" for state, names in by_state.items())
+    return Diagnosis(
+        "Feeds",
+        f"{len(statuses) - len(wrong)} of {len(statuses)} are fresh; {words}",
+        "What is wrong with each, and what to do: sentrikat feeds status",
+    )

@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from sentrikat.cli.declared import needs
+from sentrikat.cli.tables import show
 from sentrikat.domain.errors import Conflict, InvalidInput
 from sentrikat.domain.permissions import COMMAND_LINE, Permission
 from sentrikat.feeds.adapter import Feed, Transport
@@ -49,24 +49,28 @@ def add_to(parent: typer.Typer) -> None:
 @needs(Permission.KNOWLEDGE_READ)
 def list_feeds() -> None:
     """Show every feed with its state and age."""
-    console = Console(highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("Feed", "State", "Last success", "Records", "Set aside", "License"):
-        table.add_column(name, justify="right" if name in {"Records", "Set aside"} else "left")
     with (
         open_database(load(), application_name="sentrikat feeds") as database,
         database.as_system() as session,
     ):
-        for status in feed_statuses(session, SystemClock().now()):
-            table.add_row(
-                status.name,
-                status.state,
-                f"{status.last_success_at:%Y-%m-%d %H:%M} UTC" if status.last_success_at else "never",
-                f"{status.record_count:,}",
-                f"{status.quarantined:,}",
-                status.license,
+        rows = [
+            (
+                one.name,
+                one.state,
+                f"{one.data_as_of:%Y-%m-%d}" if one.data_as_of else "never",
+                f"{one.last_success_at:%Y-%m-%d %H:%M} UTC" if one.last_success_at else "never",
+                f"{one.record_count:,}",
+                f"{one.quarantined:,}",
+                one.license,
             )
-    console.print(table)
+            for one in feed_statuses(session, SystemClock().now())
+        ]
+    show(
+        ("Feed", "State", "Data of", "Last success", "Records", "Set aside", "License"),
+        rows,
+        right={"Records", "Set aside"},
+        empty="There is no feed.",
+    )
 
 
 @app.command("status")
@@ -95,7 +99,9 @@ def status(
         if one.remedy:
             console.print(f"  {one.remedy}", soft_wrap=True, markup=False)
         if one.usual_records is not None:
-            console.print("  usually {:,} to {:,} records a run".format(*one.usual_records))
+            fewest, most = one.usual_records
+            band = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+            console.print(f"  usually {band} records a run")
         if one.unfamiliar:
             named = ", ".join(f"{name} {count:,}" for name, count in one.unfamiliar.items())
             console.print(f"  not known to this version: {named}", soft_wrap=True, markup=False)

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from sentrikat.cli.declared import needs
+from sentrikat.cli.tables import show
 from sentrikat.domain.errors import Conflict, InvalidInput
 from sentrikat.domain.permissions import COMMAND_LINE, Permission
 from sentrikat.identity import organizations, providers
@@ -42,10 +41,9 @@ def add_to(parent: typer.Typer) -> None:
 @needs(Permission.INSTALLATION_READ)
 def list_providers() -> None:
     """List the providers in the order they are asked."""
-    table = Table("Name", "Kind", "State", "Accounts", "Rules", "Last synchronization", "Trouble")
     with _database() as database, database.as_system() as session:
-        for row in providers.list_providers(session, COMMAND_LINE):
-            table.add_row(
+        rows = [
+            (
                 row.name,
                 row.kind,
                 "on" if row.enabled else "off",
@@ -54,7 +52,15 @@ def list_providers() -> None:
                 f"{row.last_sync_at:%Y-%m-%d %H:%M} UTC" if row.last_sync_at else "never",
                 row.last_error or "",
             )
-    Console().print(table)
+            for row in providers.list_providers(session, COMMAND_LINE)
+        ]
+    show(
+        ("Name", "Kind", "State", "Accounts", "Rules", "Last synchronization", "Trouble"),
+        rows,
+        right={"Accounts", "Rules"},
+        empty="No identity provider yet: everybody signs in with a password of this installation."
+        " Add one: sentrikat identity add-directory, or add-saml",
+    )
 
 
 @app.command("add-directory")

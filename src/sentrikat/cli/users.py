@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy.orm import Session
 
 from sentrikat.cli.declared import needs
+from sentrikat.cli.tables import show
 from sentrikat.domain.errors import InvalidInput, NotFound
 from sentrikat.domain.permissions import COMMAND_LINE, Caller, Permission, Role
 from sentrikat.identity import accounts, api_keys, organizations, passwords, queries, second_factor
@@ -39,17 +38,22 @@ def add_to(parent: typer.Typer) -> None:
 @needs(Permission.INSTALLATION_READ)
 def list_users() -> None:
     """List the accounts."""
-    table = Table("Login", "Name", "Installation administrator", "Last sign-in", "State")
     with _session() as (session, _now):
-        for row in queries.list_accounts(session):
-            table.add_row(
+        rows = [
+            (
                 row.login,
                 row.display_name,
                 "yes" if row.installation_admin else "",
                 f"{row.last_sign_in_at:%Y-%m-%d %H:%M} UTC" if row.last_sign_in_at else "never",
                 "disabled" if row.disabled_at else "active",
             )
-    Console().print(table)
+            for row in queries.list_accounts(session)
+        ]
+    show(
+        ("Login", "Name", "Installation administrator", "Last sign-in", "State"),
+        rows,
+        empty="There is no account yet. Add one: sentrikat users add LOGIN --installation-admin",
+    )
 
 
 @app.command()
@@ -167,11 +171,13 @@ def break_glass(
 @needs(Permission.INSTALLATION_READ)
 def list_organizations() -> None:
     """List the organizations."""
-    table = Table("Short name", "Name", "Time zone")
     with _session() as (session, _now):
-        for row in queries.list_organizations(session):
-            table.add_row(row.slug, row.name, row.time_zone)
-    Console().print(table)
+        rows = [(row.slug, row.name, row.time_zone) for row in queries.list_organizations(session)]
+    show(
+        ("Short name", "Name", "Time zone"),
+        rows,
+        empty="There is no organization yet. Add one: sentrikat users organizations add SHORT_NAME",
+    )
 
 
 @organizations_app.command("add")
@@ -193,20 +199,30 @@ def add_organization(
 @needs(Permission.KEYS_READ)
 def list_keys(organization: Organization) -> None:
     """List the keys of an organization."""
-    table = Table("Id", "Name", "Begins with", "Scopes", "Expires", "State")
     with _session() as (session, now):
         owner = organizations.get_by_slug(session, organization)
-        for row in queries.list_keys(session, owner.id):
-            expired = row.expires_at is not None and row.expires_at <= now
-            table.add_row(
+        rows = [
+            (
                 str(row.id),
                 row.name,
                 f"sk_{row.prefix}",
                 ", ".join(row.scopes),
                 f"{row.expires_at:%Y-%m-%d}" if row.expires_at else "never",
-                "revoked" if row.revoked_at else "expired" if expired else "valid",
+                "revoked"
+                if row.revoked_at
+                else "expired"
+                if row.expires_at is not None and row.expires_at <= now
+                else "valid",
             )
-    Console().print(table)
+            for row in queries.list_keys(session, owner.id)
+        ]
+    show(
+        ("Id", "Name", "Begins with", "Scopes", "Expires", "State"),
+        rows,
+        right={"Id"},
+        empty=f"{organization} has no key yet. Make one: sentrikat users keys create"
+        f" --organization {organization} --name NAME --scope agent:report",
+    )
 
 
 @keys_app.command("create")

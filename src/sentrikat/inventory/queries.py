@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, func, select, text, tuple_
+from sqlalchemy import BigInteger, ColumnElement, case, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import InvalidInput
@@ -67,12 +67,16 @@ class SoftwareRow:
     identified: str
 
 
+SoftwareCursor = tuple[str, int] | tuple[int, str, int]
+"""Name and number of the last component, after whether it was judged where that comes first."""
+
+
 @dataclass(frozen=True, slots=True)
 class SoftwarePage:
     """Software by name; `next` is the cursor of the page after, None at the end."""
 
     software: tuple[SoftwareRow, ...]
-    next: tuple[str, int] | None
+    next: SoftwareCursor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +180,22 @@ def list_software(
     *,
     name: str | None = None,
     as_of: datetime | None = None,
-    after: tuple[str, int] | None = None,
+    unjudged_first: bool = False,
+    after: SoftwareCursor | None = None,
     limit: int = PAGE,
 ) -> SoftwarePage:
-    """Give a page of what is installed on an asset, now or at a past moment."""
+    """Give a page of what is installed on an asset, now or at a past moment, by name.
+
+    `unjudged_first`: what could not be judged before all else, on whichever page its name would stand.
+    """
     limit = page_size(limit)
     wanted = [Install.organization_id == organization_id, Install.asset_id == asset_id, *_installed(as_of)]
     if name:
         wanted.append(Component.name.icontains(name, autoescape=True))
+    judged = case((Component.identified == "identified", 1), else_=0)
+    order = (*((judged,) if unjudged_first else ()), Component.name, Component.id)
     if after is not None:
-        wanted.append(tuple_(Component.name, Component.id) > tuple_(*after))
+        wanted.append(tuple_(*order) > tuple_(*after))
     found = session.execute(
         select(
             Component.id,
@@ -203,12 +213,16 @@ def list_software(
         )
         .join(Install, Install.component_id == Component.id)
         .where(*wanted)
-        .order_by(Component.name, Component.id)
+        .order_by(*order)
         .limit(limit + 1)
     ).all()
     rows = tuple(SoftwareRow(*tuple(row)) for row in found[:limit])
-    more = (rows[-1].name, rows[-1].component_id) if len(found) > limit else None
-    return SoftwarePage(rows, more)
+    if len(found) <= limit:
+        return SoftwarePage(rows, None)
+    name_and_id = (rows[-1].name, rows[-1].component_id)
+    return SoftwarePage(
+        rows, (int(rows[-1].identified == "identified"), *name_and_id) if unjudged_first else name_and_id
+    )
 
 
 def count_software(

@@ -193,7 +193,10 @@ def _judged(
             f"Check the clock of this machine, then: sentrikat feeds refresh {name}.",
         )
     if age > feed.pace * STALE_AFTER_PACES:
-        why = ("older than three times its pace", *([row.last_error] if row.last_error else []))
+        why = (
+            f"its data is {_days(age)} old, more than three times its pace of {_days(feed.pace)}",
+            *([row.last_error] if row.last_error else []),
+        )
         return "stale", why, f"Fetch it: sentrikat feeds refresh {name}, or import a newer bundle."
     if row.last_error is not None:
         return (
@@ -213,6 +216,12 @@ def _judged(
     if age > feed.pace:
         return "late", ("its last update was missed",), "The next run tries again."
     return "fresh", (), None
+
+
+def _days(length: timedelta) -> str:
+    """Write an age in days, in hours below two of them."""
+    hours = int(length.total_seconds()) // 3600
+    return f"{hours} h" if hours < 48 else f"{hours // 24:,} days"
 
 
 @dataclass(frozen=True, slots=True)

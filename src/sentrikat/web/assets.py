@@ -39,7 +39,7 @@ router = APIRouter()
 Reader = Annotated[Visit, requires(Permission.INVENTORY_READ)]
 
 ROWS = 50
-SOFTWARE_ROWS = 200
+SOFTWARE_ROWS = 50
 RECEIPT_ROWS = 10
 Cursor = Annotated[str | None, Query(max_length=700)]
 
@@ -121,7 +121,9 @@ def show(
         organization_id,
         asset_id,
         name=name or None,
-        after=cast("tuple[str, int] | None", cursors.read(after, "si")),
+        # It is what the rest of the page cannot speak for.
+        unjudged_first=True,
+        after=cast("tuple[int, str, int] | None", cursors.read(after, "isi")),
         limit=SOFTWARE_ROWS,
     )
     findings = list_findings(session, organization_id, FindingFilters(asset_id=asset_id), None, 20)
@@ -142,8 +144,7 @@ def show(
         findings_count=findings.total,
         possible=count_possible(session, organization_id, asset_id=asset_id),
         possible_cap=QUEUE_CAP,
-        # What could not be judged stands first: it is what the rest of the page cannot speak for.
-        software=sorted(page.software, key=lambda row: row.identified == "identified"),
+        software=page.software,
         software_total=count_software(session, organization_id, asset_id),
         software_name=name,
         next_cursor=cursors.write(page.next),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
@@ -84,6 +84,7 @@ class Shown:
     actor: str
     action: str
     subject: str
+    detail: list[tuple[str, str]]
 
 
 @router.get("")
@@ -180,7 +181,13 @@ def _in_words(request: Request, session: Session, rows: Any, chain: int) -> list
     if chain != INSTALLATION:
         names |= hostnames_of(session, chain, references)
     return [
-        Shown(row, names.get(row.actor, row.actor), action_words(row.action), _subject(row.object, names))
+        Shown(
+            row,
+            names.get(row.actor, row.actor),
+            action_words(row.action),
+            _subject(row.object, names),
+            detail_words(row.detail),
+        )
         for row in rows
     ]
 
@@ -189,6 +196,35 @@ def action_words(action: str) -> str:
     """Write an action as people read it: account.password_changed is “Account: password changed”."""
     words = action.replace("_", " ").replace(".", ": ").capitalize()
     return words.replace("Api ", "API ").replace("Saml", "SAML")
+
+
+# Of these the log keeps what was before and what is now (inventory.attributes).
+_BEFORE_AND_NOW = frozenset({"exposure", "criticality"})
+
+
+def detail_words(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Write what an entry tells beside its object: a name and its value in words, nothing for what is not set."""
+    return [
+        (name.replace("_", " "), _value_words(value, change=name in _BEFORE_AND_NOW))
+        for name, value in detail.items()
+        if value is not None
+    ]
+
+
+def _value_words(value: Any, *, change: bool = False) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case None:
+            return "none"
+        case [before, now] if change:
+            return f"{_value_words(before)} → {_value_words(now)}"
+        case list():
+            return ", ".join(_value_words(one) for one in value) or "none"
+        case dict():
+            return ", ".join(f"{name.replace('_', ' ')} {_value_words(one)}" for name, one in value.items())
+        case _:
+            return str(value)
 
 
 def _subject(subject: str, names: dict[str, str]) -> str:

@@ -107,6 +107,25 @@ def test_no_list_is_without_a_cap(estate: Estate) -> None:
                 list_receipts(session, estate.organization_id, limit=size)
 
 
+def test_what_could_not_be_judged_stands_first_over_all_pages(estate: Estate) -> None:
+    asset_id = estate.send([deb("alpha"), deb("beta"), deb("gamma"), deb("zulu")]).asset_id
+    with estate.database.as_system() as session:
+        session.execute(
+            text("update component set identified = 'identified' where name in ('alpha', 'gamma')")
+        )
+    with estate.database.as_organization(estate.organization_id) as session:
+        seen, after = [], None
+        for _ in range(10):
+            page = list_software(
+                session, estate.organization_id, asset_id, unjudged_first=True, after=after, limit=1
+            )
+            seen += [row.name for row in page.software]
+            if (after := page.next) is None:
+                break
+
+    assert seen == ["beta", "debian", "zulu", "alpha", "gamma"]  # Debian is the system itself
+
+
 def test_software_is_read_as_it_is_and_as_it_was(estate: Estate) -> None:
     asset_id = estate.send([deb("openssl", "3.0.11-1"), deb("bash")]).asset_id
     estate.send([deb("openssl", "3.0.13-1"), deb("bash")])

@@ -160,14 +160,16 @@ for (const form of $$("form[data-save]")) {
   const button = $("button", form);
   button.hidden = true;
   form.addEventListener("change", async () => {
+    // A page in answer is none of ours: a session that ended leads to the sign-in page, and nothing was saved.
     const answer = await fetch(form.action, {
       method: "POST",
       body: new URLSearchParams(new FormData(form)),
       headers: { "X-Panel": "1" },
       credentials: "same-origin",
-    });
-    say(answer.ok ? "Saved." : "Not saved. Reload the page and try again.");
-    if (!answer.ok) button.hidden = false;
+    }).catch(() => null);
+    const saved = answer?.status === 204;
+    say(saved ? "Saved." : "Not saved. Reload the page and try again.");
+    button.hidden = saved;
   });
 }
 
