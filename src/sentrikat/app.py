@@ -103,6 +103,8 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
     app.state.clock = clock if clock is not None else SystemClock()
     # Two hash at once (passwords.py); the third finds the next ready. All others wait without a thread.
     app.state.hashing = Turns(3)
+    # Directories apart: while one does not answer, whoever it is asked for waits, and no account of ours.
+    app.state.asking = Turns(3)
     # Where a session that a SAML provider vouched for proves again whose it is, if anywhere.
     app.state.confirm_elsewhere = ask_again
     # Opened at the first secret, and then kept: an installation without any makes no key.

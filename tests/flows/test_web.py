@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
@@ -79,6 +83,36 @@ def test_a_path_with_letters_of_any_language_is_gone_on_to(
     answer = analyst.get("/sign-in", params={"next": wanted})
 
     assert (answer.status_code, answer.headers["location"]) == (303, led_to)
+
+
+def test_a_directory_that_does_not_answer_keeps_nobody_waiting_whose_password_is_here(
+    client: TestClient,
+) -> None:
+    asked, answer = threading.Semaphore(0), threading.Event()
+
+    def silent(_login: str, _password: str) -> None:
+        asked.release()
+        answer.wait(30)
+
+    cast("FastAPI", client.app).state.password_sources = lambda _address: [silent]
+    page = client.get("/sign-in")
+    cookie = {"Cookie": f"sentrikat_visitor={page.cookies['sentrikat_visitor']}"}
+    form = {"csrf_token": token_of(page.text)}
+
+    def try_to(login: str, password: str) -> int:
+        return client.post(
+            "/sign-in", data={**form, "login": login, "password": password}, headers=cookie
+        ).status_code
+
+    with ThreadPoolExecutor(7) as threads:
+        try:
+            waiting = [threads.submit(try_to, f"unknown{number}", "wrong") for number in range(6)]
+            assert all(asked.acquire(timeout=20) for _ in range(3))
+            assert threads.submit(try_to, "admin", PASSWORD).result(timeout=20) == 303
+            assert not any(one.done() for one in waiting)
+        finally:
+            answer.set()
+        assert [one.result(timeout=30) for one in waiting] == [401] * 6
 
 
 def test_a_password_that_somebody_else_has_seen_opens_the_door_to_choose_another_one_only(

@@ -1,7 +1,8 @@
 """Signing in with a login name and a password: whose they are.
 
     begin(session)            count the attempt, read the hash         short transaction
-    check(attempt, sources)   bcrypt, then directories in turn         no transaction waits for it
+    check(attempt, sources)   bcrypt, then directories in turn         no transaction waits for it;
+                              `check_here` and `ask` are its two halves
     complete(session)         hand over to `finish`, or log a refusal  short transaction
 
 A local account is asked first, then every directory in its order. The answers are values: a wrong password
@@ -89,9 +90,20 @@ def check(
     Directories are asked after a wrong local password as they are for an unknown name, so that their time
     does not tell the two apart.
     """
+    attempt = check_here(attempt, password, list_file=list_file)
+    return attempt if attempt.right else ask(attempt, password, sources)
+
+
+def check_here(attempt: Attempt, password: str, *, list_file: Path | None = None) -> Attempt:
+    """Find out whether it is the password of the local account; the same for one that is not there."""
     if passwords.is_right(password, attempt.password_hash) and attempt.user_id is not None:
         known = _is_known(password, list_file)
         return replace(attempt, proven=Proven(attempt.user_id, SignInMethod.PASSWORD), known=known)
+    return attempt
+
+
+def ask(attempt: Attempt, password: str, sources: Sequence[PasswordSource]) -> Attempt:
+    """Ask the directories in turn."""
     unanswered = False
     if not password:
         return attempt  # many directories take a bind without a password for an anonymous one

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Unavailable
@@ -18,12 +19,13 @@ from sentrikat.identity import accounts, notices, passwords, second_factor, thro
 from sentrikat.identity.access import Visit
 from sentrikat.web.context import (
     Form,
-    HashingTurn,
     Now,
     database_of,
     password_sources_of,
     requires,
     settings_of,
+    turns_to_ask,
+    turns_to_hash,
     vault_of,
 )
 from sentrikat.web.rendering import render
@@ -40,8 +42,14 @@ def show(request: Request, visit: Owner, now: Now, next: str = "/") -> Response:
 
 
 @router.post("")
-def confirm(request: Request, visit: Owner, now: Now, form: Form, _turn: HashingTurn) -> Response:
+async def confirm(request: Request, visit: Owner, now: Now, form: Form) -> Response:
     """Take either, note the moment, and go back under a new cookie."""
+    of_directory = visit.session.method == "ldap"
+    async with (turns_to_ask(request) if of_directory else turns_to_hash(request)).one():
+        return await run_in_threadpool(_confirm, request, visit, now, form)
+
+
+def _confirm(request: Request, visit: Visit, now: datetime, form: dict[str, str]) -> Response:
     own, back = visit.session, own_path(form.get("next", "/"))
     password, code = form.get("password", ""), form.get("code", "")
     database = database_of(request)

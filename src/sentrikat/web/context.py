@@ -108,9 +108,19 @@ def limits_of(settings: Settings) -> SessionLimits:
     )
 
 
+def turns_to_hash(request: Request) -> Turns:
+    """Give what lets few requests at once hash a password."""
+    return cast("Turns", request.app.state.hashing)
+
+
+def turns_to_ask(request: Request) -> Turns:
+    """Give what lets few requests at once ask directories, which may take long to answer."""
+    return cast("Turns", request.app.state.asking)
+
+
 async def turn_to_hash(request: Request) -> AsyncIterator[None]:
     """Wait, without a thread, until it is this request's turn to hash a password."""
-    async with cast("Turns", request.app.state.hashing).one():
+    async with turns_to_hash(request).one():
         yield
 
 

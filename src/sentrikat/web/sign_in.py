@@ -7,6 +7,7 @@ from typing import Annotated
 from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import NotFound
@@ -14,9 +15,9 @@ from sentrikat.identity import sign_in, web_sessions
 from sentrikat.identity.access import Visit
 from sentrikat.identity.admission import HalfOpen, Reason, Refused, SignedIn, Step, rules_of
 from sentrikat.identity.password_reset import is_offered
+from sentrikat.identity.sign_in import Attempt
 from sentrikat.web.context import (
     Form,
-    HashingTurn,
     Now,
     VisitorForm,
     address_of,
@@ -28,6 +29,8 @@ from sentrikat.web.context import (
     password_sources_of,
     settings_of,
     signed_in,
+    turns_to_ask,
+    turns_to_hash,
 )
 from sentrikat.web.rendering import render
 from sentrikat.web.single_sign_on import farewell, ways_in
@@ -54,10 +57,42 @@ def show(request: Request, now: Now, next: str = "/", changed: bool = False) -> 
 
 
 @router.post("/sign-in")
-def submit(request: Request, now: Now, form: VisitorForm, _turn: HashingTurn) -> Response:
-    """Check the password and open a session under a new cookie."""
-    login, back = form.get("login", "")[:200], own_path(form.get("next", "/"))
-    outcome = _sign_in(request, login, form.get("password", ""), back, now)
+async def submit(request: Request, now: Now, form: VisitorForm) -> Response:
+    """Check the password and open a session under a new cookie.
+
+    Hashing and asking directories have turns of their own: a directory that does not answer keeps those waiting whom
+    it is asked for, and nobody whose password is known here, least of all the account for emergencies.
+    """
+    login, password = form.get("login", "")[:200], form.get("password", "")
+    async with turns_to_hash(request).one():
+        outcome = await run_in_threadpool(_check_here, request, login, password, now)
+    if (
+        isinstance(outcome, Attempt)
+        and not outcome.right
+        and (sources := await run_in_threadpool(password_sources_of, request))
+    ):
+        async with turns_to_ask(request).one():
+            outcome = await run_in_threadpool(sign_in.ask, outcome, password, sources)
+    back = own_path(form.get("next", "/"))
+    return await run_in_threadpool(_answer, request, outcome, login, back, now)
+
+
+def _check_here(request: Request, login: str, password: str, now: datetime) -> Attempt | Refused:
+    with database_of(request).as_system() as session:
+        attempt = sign_in.begin(session, login, address_of(request), now)
+    if isinstance(attempt, Refused):
+        return attempt
+    return sign_in.check_here(attempt, password, list_file=settings_of(request).password_list_file)
+
+
+def _answer(request: Request, checked: Attempt | Refused, login: str, back: str, now: datetime) -> Response:
+    outcome: SignedIn | HalfOpen | Refused
+    if isinstance(checked, Attempt):
+        rules, arrival = rules_of(settings_of(request)), arrival_of(request, back)
+        with database_of(request).as_system() as session:
+            outcome = sign_in.complete(session, checked, rules, now=now, arrival=arrival)
+    else:
+        outcome = checked
     if isinstance(outcome, Refused):
         throttled = outcome.reason is Reason.THROTTLED
         retry = {"Retry-After": str(int(outcome.retry_after.total_seconds()) + 1)} if throttled else None
@@ -143,22 +178,6 @@ def own_path(path: str) -> str:
     if unfit or any(character < " " or character in "\\\x7f" for character in path):
         return "/"
     return quote(path, safe=_ASCII, errors="replace")
-
-
-def _sign_in(
-    request: Request, login: str, password: str, back: str, now: datetime
-) -> SignedIn | HalfOpen | Refused:
-    database = database_of(request)
-    with database.as_system() as session:
-        attempt = sign_in.begin(session, login, address_of(request), now)
-    if isinstance(attempt, Refused):
-        return attempt
-    listed = settings_of(request).password_list_file
-    checked = sign_in.check(attempt, password, password_sources_of(request), list_file=listed)
-    with database.as_system() as session:
-        return sign_in.complete(
-            session, checked, rules_of(settings_of(request)), now=now, arrival=arrival_of(request, back)
-        )
 
 
 def _form(
