@@ -234,12 +234,21 @@ def key(
         )
 
 
-def session_of(database: Database, clock: FrozenClock, estate: Estate, login: str) -> str:
+def session_of(
+    database: Database, clock: FrozenClock, estate: Estate, login: str, *, factor: str | None = None
+) -> str:
     """Open a browser session; give its cookie."""
     with database.as_system() as session:
         user = session.get_one(UserAccount, estate.users[login])
         opened = open_session(
-            session, user, None, LIMITS, now=clock.now(), address="127.0.0.1", user_agent="test"
+            session,
+            user,
+            None,
+            LIMITS,
+            now=clock.now(),
+            address="127.0.0.1",
+            user_agent="test",
+            factor=factor,
         )
     return opened.token
 

@@ -225,7 +225,7 @@ class World:
         """Make a call, in a browser session of its own."""
         self.client.cookies.clear()
         if call.login is not None:
-            cookie = session_of(self.database, self.clock, self.estate, call.login)
+            cookie = session_of(self.database, self.clock, self.estate, call.login, factor="totp")
             self.scalar(
                 "update web_session set organization_id = :o where id = (select max(id) from web_session) returning 1",
                 o=self.estate.acme,
@@ -265,6 +265,11 @@ def _correction_body(world: World) -> dict[str, Any]:
 
 def _form_of(entry: dict[str, Any], **more: str) -> dict[str, Any]:
     return {"entry": f"{entry['vulnerability']}|{entry['component_id']}", **more}
+
+
+def _erased_user(world: World) -> Call:
+    user_id = world.fresh_user()
+    return Call({"login": world.login_of(user_id)}, {"user_id": user_id})
 
 
 def _new_password(world: World) -> Call:
@@ -380,6 +385,7 @@ CHANGES: dict[str, Callable[[World], Call]] = {
     "POST /api/v1/users": lambda w: Call({"login": f"new-{next(w.numbers)}", "display_name": "New"}),
     "PATCH /api/v1/users/{user_id}": lambda w: Call({"disabled": True}, {"user_id": w.fresh_user()}),
     "POST /api/v1/users/{user_id}/password": lambda w: Call(address={"user_id": w.fresh_user()}),
+    "POST /api/v1/users/{user_id}/erasure": lambda w: Call(address={"user_id": w.fresh_user()}),
     "DELETE /api/v1/users/{user_id}/sessions": lambda w: Call(address={"user_id": w.fresh_user()}),
     "POST /api/v1/organizations": lambda w: Call({"slug": f"org-{next(w.numbers)}", "name": "New"}),
     "PATCH /api/v1/organizations/{organization_id}": lambda w: Call(
@@ -421,6 +427,7 @@ CHANGES: dict[str, Callable[[World], Call]] = {
     "POST /members/{user_id}/remove": lambda w: Call({}, {"user_id": w.member()}),
     "POST /users": lambda w: Call({"login": f"new-{next(w.numbers)}", "display_name": "New"}),
     "POST /users/{user_id}/password": lambda w: Call({}, {"user_id": w.fresh_user()}),
+    "POST /users/{user_id}/erase": _erased_user,
     "POST /users/{user_id}/sign-out": lambda w: Call({}, {"user_id": w.fresh_user()}),
     "POST /users/{user_id}/second-factor": lambda w: Call({}, {"user_id": _user_with_factor(w)}),
     "POST /users/{user_id}/disabled": lambda w: Call({"wanted": "yes"}, {"user_id": w.fresh_user()}),
