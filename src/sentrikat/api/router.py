@@ -67,6 +67,7 @@ for part in (
     identity_providers,
 ):
     router.include_router(part.router)
+router.include_router(users.own_router)
 
 
 @dataclass(frozen=True, slots=True)

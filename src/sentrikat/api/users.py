@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from sentrikat.api.answers import Answer, json, page
-from sentrikat.api.context import HashingTurn, Now, SystemSession, database_of, requires
+from sentrikat.api.context import HashingTurn, Now, SystemSession, database_of, requires, visit_of
 from sentrikat.api.paging import PageParams, decode_cursor, encode_cursor
-from sentrikat.domain.errors import InvalidInput, NotFound
+from sentrikat.domain.errors import Forbidden, InvalidInput, NotFound
 from sentrikat.domain.permissions import Caller, Permission
-from sentrikat.identity import accounts, passwords, second_factor
+from sentrikat.identity import accounts, passwords, personal_data, second_factor
+from sentrikat.identity.models import UserAccount
 from sentrikat.identity.queries import list_accounts
 
 router = APIRouter(prefix="/users", tags=["users"])
+own_router = APIRouter(prefix="/me", tags=["me"])
 Reader = Annotated[Caller, requires(Permission.INSTALLATION_READ)]
 Manager = Annotated[Caller, requires(Permission.INSTALLATION_MANAGE, step_up=True)]
 
@@ -128,6 +132,30 @@ def reset_password(request: Request, caller: Manager, now: Now, user_id: int, _t
     return json({"id": user.id, "login": user.login, "password": password}, status=201)
 
 
+@router.get("/{user_id}/data", response_class=StreamingResponse)
+def data(request: Request, caller: Manager, user_id: int) -> Response:
+    """Give everything kept about a person as one JSON document: account, roles, sessions, tokens, the log. No secret is in it."""
+    with database_of(request).as_system() as session:
+        accounts.access_account(session, caller, user_id, Permission.INSTALLATION_MANAGE)
+    return _personal(request, user_id, None)
+
+
+@router.post("/{user_id}/erasure", status_code=204)
+def erase(caller: Manager, session: SystemSession, now: Now, user_id: int) -> None:
+    """Take a person out of their account, for good; it keeps its number, and the log stays as it was."""
+    user = accounts.access_account(session, caller, user_id, Permission.INSTALLATION_MANAGE)
+    personal_data.erase(session, caller, user, now=now)
+
+
+@own_router.get("/data", response_class=StreamingResponse)
+def own_data(request: Request, _caller: Annotated[Caller, requires(Permission.PROFILE)]) -> Response:
+    """Give everything kept about oneself; of the log, what concerns one's present organizations."""
+    visit = visit_of(request)
+    if visit is None:
+        raise Forbidden("An API key is no person.", hint="Sign in with a browser.")
+    return _personal(request, visit.session.user_id, [one.id for one in visit.organizations])
+
+
 @router.delete("/{user_id}/sessions", status_code=204)
 def end_sessions(caller: Manager, session: SystemSession, now: Now, user_id: int) -> None:
     """Sign an account out everywhere."""
@@ -141,3 +169,15 @@ def reset_second_factor(caller: Manager, session: SystemSession, now: Now, user_
     user = accounts.access_account(session, caller, user_id, Permission.INSTALLATION_MANAGE)
     if not second_factor.reset(session, caller, user, now=now):
         raise NotFound(f"The account “{user.login}” has no second factor.", hint="Nothing was changed.")
+
+
+def _personal(request: Request, user_id: int, entered: Collection[int] | None) -> Response:
+    database = database_of(request)
+
+    # A session of its own: the answer is sent after those of the route have ended.
+    def pieces() -> Iterator[bytes]:
+        with database.as_system() as session:
+            yield from personal_data.export(session, session.get_one(UserAccount, user_id), entered)
+
+    headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="person.json"'}
+    return StreamingResponse(pieces(), media_type="application/json", headers=headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,7 +15,15 @@ from sentrikat.cli.declared import needs
 from sentrikat.cli.tables import show
 from sentrikat.domain.errors import InvalidInput, NotFound
 from sentrikat.domain.permissions import COMMAND_LINE, Caller, Permission, Role
-from sentrikat.identity import accounts, api_keys, organizations, passwords, queries, second_factor
+from sentrikat.identity import (
+    accounts,
+    api_keys,
+    organizations,
+    passwords,
+    personal_data,
+    queries,
+    second_factor,
+)
 from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database.reach import open_database
 from sentrikat.infra.encryption import open_pepper
@@ -165,6 +174,31 @@ def break_glass(
         user = accounts.get_account(session, login)
         accounts.set_break_glass(session, COMMAND_LINE, user, not off, now=now)
     print(f"{user.login} is {'an account like others' if off else 'an emergency account'} now.")
+
+
+@app.command()
+@needs(Permission.INSTALLATION_MANAGE)
+def export(login: str) -> None:
+    """Print everything that is kept about a person, as JSON; no secret is in it."""
+    with _session() as (session, _now):
+        for piece in personal_data.export(session, accounts.get_account(session, login), None):
+            sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
+
+
+@app.command()
+@needs(Permission.INSTALLATION_MANAGE)
+def erase(
+    login: str, yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False
+) -> None:
+    """Take a person out of their account, for good: name, mail, password, second factor, sessions, tokens, roles."""
+    if not yes:
+        typer.confirm(f"Erase {login}? This cannot be undone.", abort=True)
+    with _session() as (session, now):
+        user = accounts.get_account(session, login)
+        pseudonym = personal_data.erase(session, COMMAND_LINE, user, now=now)
+    print(f"The person was erased; the account is {pseudonym} now, and cannot sign in.")
+    print("The audit log stays as it was: its entries cannot be changed (docs/security/data.md).")
 
 
 @organizations_app.command("list")

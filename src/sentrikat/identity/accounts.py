@@ -19,6 +19,7 @@ from sentrikat.infra.database.locks import advisory_lock
 from sentrikat.infra.mail import is_address
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
+_ERASED = re.compile(r"erased-[0-9]+")
 FIRST_LOGIN = "admin"
 
 
@@ -94,6 +95,7 @@ def set_role(
 ) -> None:
     """Make a person a member of an organization, or change what they are there."""
     caller.require(Permission.MEMBERS_MANAGE)
+    _require_person(user, "made a member")
     if organization_id != caller.organization_id:
         # Whoever administers one organization is nobody in another.
         caller.require(Permission.INSTALLATION_MANAGE)
@@ -145,7 +147,7 @@ def disable_account(session: Session, caller: Caller, user: UserAccount, *, now:
             hint="Another installation administrator can do it. Nothing was changed.",
         )
     if user.installation_admin:
-        _require_another(session, user, "disabled")
+        require_another_administrator(session, user, "disabled")
     if user.disabled_at is None:
         session.execute(update(UserAccount).where(UserAccount.id == user.id).values(disabled_at=now))
         web_sessions.end_all(session, user.id)
@@ -155,6 +157,7 @@ def disable_account(session: Session, caller: Caller, user: UserAccount, *, now:
 def enable_account(session: Session, caller: Caller, user: UserAccount, *, now: datetime) -> None:
     """Let a disabled person sign in again, with the password and the roles they had."""
     caller.require(Permission.INSTALLATION_MANAGE)
+    _require_person(user, "enabled")
     if user.disabled_at is not None:
         session.execute(update(UserAccount).where(UserAccount.id == user.id).values(disabled_at=None))
         _record(session, caller, "account.enabled", user, now)
@@ -165,10 +168,11 @@ def set_installation_admin(
 ) -> None:
     """Let a person run the installation, or no longer; counts from their next click."""
     caller.require(Permission.INSTALLATION_MANAGE)
+    _require_person(user, "changed")
     if user.installation_admin == wanted:
         return
     if not wanted:
-        _require_another(session, user, "taken off the installation")
+        require_another_administrator(session, user, "taken off the installation")
     session.execute(update(UserAccount).where(UserAccount.id == user.id).values(installation_admin=wanted))
     _record(session, caller, "account.installation_admin", user, now, installation_admin=wanted)
 
@@ -176,6 +180,7 @@ def set_installation_admin(
 def require_resettable(caller: Caller, user: UserAccount) -> None:
     """Raise unless the caller may give the account a new password; a door asks before it hashes one."""
     caller.require(Permission.INSTALLATION_MANAGE)
+    _require_person(user, "given a password")
     if caller.actor == f"user:{user.id}":
         raise Conflict(
             f"The password of “{user.login}” was not reset: it is your own account.",
@@ -234,6 +239,7 @@ def set_email(session: Session, caller: Caller, user: UserAccount, email: str, *
     Not for its owner: whoever holds a stolen session could have a new password mailed to themselves.
     """
     caller.require(Permission.INSTALLATION_MANAGE)
+    _require_person(user, "changed")
     email = email.strip().casefold()
     if email and not is_address(email):
         raise InvalidInput(
@@ -274,7 +280,26 @@ def normal_login(login: str) -> str:
 
 def is_login(login: str) -> bool:
     """Say whether a normal login name is one that an account may have."""
-    return _LOGIN.fullmatch(login) is not None
+    return _LOGIN.fullmatch(login) is not None and _ERASED.fullmatch(login) is None
+
+
+def pseudonym_of(user_id: int) -> str:
+    """Give the login name that an erased account has; nobody else can choose it."""
+    return f"erased-{user_id}"
+
+
+def is_erased(user: UserAccount) -> bool:
+    """Say whether the person of an account was taken out of it (personal_data.py)."""
+    return user.login == pseudonym_of(user.id)
+
+
+def _require_person(user: UserAccount, undone: str) -> None:
+    if is_erased(user):
+        raise Conflict(
+            f"The account “{user.login}” was not {undone}: its person was erased.",
+            hint="Make a new account. Nothing was changed.",
+            code="erased",
+        )
 
 
 def normal_display_name(name: str) -> str:
@@ -289,7 +314,8 @@ def normal_display_name(name: str) -> str:
     return name
 
 
-def _require_another(session: Session, user: UserAccount, done: str) -> None:
+def require_another_administrator(session: Session, user: UserAccount, done: str) -> None:
+    """Raise Conflict when `user` is the last who runs the installation; the others wait until this is done."""
     # One at a time: two who take each other's rights away in the same moment would both find the other.
     advisory_lock(session, "installation administrators")
     query = select(UserAccount.id).where(

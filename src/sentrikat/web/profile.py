@@ -16,6 +16,7 @@ from sentrikat.identity.access import Visit
 from sentrikat.identity.queries import list_sessions
 from sentrikat.web.context import Form, HashingTurn, Now, database_of, requires, settings_of
 from sentrikat.web.new_password import hashed_if_good, words_about
+from sentrikat.web.personal_file import personal_file
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other, with_session
 
@@ -36,6 +37,12 @@ def show(request: Request, visit: Owner, now: Now, saved: str = "") -> Response:
     """Show the account."""
     with database_of(request).as_system() as session:
         return _page(request, session, visit, now, saved=saved)
+
+
+@router.get("/data")
+def download(request: Request, visit: Owner) -> Response:
+    """Give everything kept about oneself, as a file."""
+    return personal_file(request, visit.session.user_id, [one.id for one in visit.organizations])
 
 
 @router.post("/password")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import Conflict, InvalidInput, SentriKatError
 from sentrikat.domain.permissions import ROLE_WORDS, Permission
-from sentrikat.identity import accounts, members, passwords, second_factor
+from sentrikat.identity import accounts, members, passwords, personal_data, second_factor
 from sentrikat.identity.access import Visit
 from sentrikat.identity.notices import recent
 from sentrikat.identity.queries import (
@@ -22,6 +22,7 @@ from sentrikat.identity.queries import (
 )
 from sentrikat.web import cursors
 from sentrikat.web.context import Form, HashingTurn, Now, SystemSession, database_of, requires
+from sentrikat.web.personal_file import personal_file
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
 
@@ -111,6 +112,28 @@ def turn_off(visit: Manager, session: SystemSession, now: Now, user_id: int, for
     return see_other(f"/users/{user_id}")
 
 
+@router.get("/{user_id}/data")
+def download(request: Request, visit: Manager, user_id: int) -> Response:
+    """Give everything kept about a person, as a file."""
+    with database_of(request).as_system() as session:
+        accounts.access_account(session, visit.caller, user_id, Permission.INSTALLATION_MANAGE)
+    return personal_file(request, user_id, None)
+
+
+@router.post("/{user_id}/erase")
+def erase(visit: Manager, session: SystemSession, now: Now, user_id: int, form: Form) -> Response:
+    """Take the person out of an account; the login name, typed, says that it is meant."""
+    user = accounts.access_account(session, visit.caller, user_id, Permission.INSTALLATION_MANAGE)
+    if accounts.normal_login(form.get("login", "")) != user.login:
+        raise InvalidInput(
+            f"Nothing was erased: the name typed is not “{user.login}”.",
+            hint="Type the login name of the account to erase it. Nothing was changed.",
+            fields={"login": "Type the login name."},
+        )
+    personal_data.erase(session, visit.caller, user, now=now)
+    return see_other(f"/users/{user_id}")
+
+
 @router.post("/{user_id}/installation-admin")
 def set_installation_admin(
     visit: Manager, session: SystemSession, now: Now, user_id: int, form: Form
@@ -189,6 +212,7 @@ def _one(
         now=now,
         user=user,
         own=visit.session.user_id == user.id,
+        erased=accounts.is_erased(user),
         password=password,
         has_factor=second_factor.is_set_up(session, user.id),
         memberships=organizations_of(session, user.id, installation_admin=False),
