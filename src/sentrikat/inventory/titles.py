@@ -16,7 +16,7 @@ dictionary deprecated comes with the one that replaced it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import text
@@ -30,6 +30,7 @@ from sentrikat.domain.inventory import APPLICATION_KINDS, LANGUAGE_KINDS, Compon
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.identity import declared_cpe, declared_products, identity_of
 from sentrikat.domain.matching.likeness import Likeness, believed
+from sentrikat.domain.matching.makers import MAKERS
 from sentrikat.domain.matching.surroundings import extends, extension_id, fits, host_of
 from sentrikat.domain.matching.titles import (
     LEGAL,
@@ -51,6 +52,8 @@ from sentrikat.inventory.products import (
     version_attribute,
 )
 
+_ESTABLISHED = 60  # flaws
+_FEW_MAKERS = 8
 _MIN_UNIQUE = 4  # letters: shorter names are words of too many things to stand alone
 _LANGUAGE_VENDORS = {
     "pypi": ("python", "pythonsoftwarefoundation"),
@@ -101,6 +104,16 @@ _ARTIFACTS = text(
     " and exists (select from affected_range r where r.product_id = product.id and r.valid_to is null)"
 )
 _EVERYTHING = text(_KNOWN.format(narrowed=""))
+_RARE = text(
+    """
+select w.word from unnest(cast(:words as text[])) as w(word)
+where (select count(distinct split_part(found.name, ':', 1)) from (
+    select p.name from product p
+    where p.ecosystem = 'cpe:a' and regexp_split_to_array(p.name, '[^a-z0-9+#]+') @> array[w.word]
+      and split_part(p.name, ':', 2) ~ ('(^|[^a-z0-9+#])' || regexp_replace(w.word, '[+]', '[+]', 'g') || '($|[^a-z0-9+#])')
+    limit 2000) as found) between 1 and :most
+"""
+)
 
 
 def needs_title(component: Component) -> bool:
@@ -162,6 +175,9 @@ class TitleIndex:
     targets: dict[Product, tuple[str, ...]] = field(default_factory=dict)
     replaced: dict[Product, Product] = field(default_factory=dict)
     ranked: dict[Component, list[Likeness]] = field(default_factory=dict)
+    rare: frozenset[str] = (
+        frozenset()
+    )  # words of anonymous titles that few makers' products have in their names
 
     @classmethod
     def load(cls, session: Session, components: Sequence[Component] | None = None) -> TitleIndex:
@@ -172,10 +188,22 @@ class TitleIndex:
             letters = {letters for one in components for letters in names_of(one)}
             rows = session.execute(_LOOK_UP, {"letters": sorted(letters)}).all()
         artifacts: dict[str, list[Product]] = defaultdict(list)
+        anonymous = {
+            word
+            for one in components or ()
+            if needs_title(one) and not vendor_words(one)
+            for part in title_words(one)
+            for word in words_of(part)
+        }
+        rare = session.scalars(_RARE, {"words": sorted(anonymous), "most": _FEW_MAKERS}) if anonymous else ()
         jars = components is None or any(one.kind == "maven" for one in components)
         for name in session.scalars(_ARTIFACTS) if jars else ():
             artifacts[name.partition(":")[2]].append(Product("maven", name))
-        found = cls.of(((Product(row.ecosystem, row.name), row.statements) for row in rows), dict(artifacts))
+        found = cls.of(
+            ((Product(row.ecosystem, row.name), row.statements) for row in rows),
+            dict(artifacts),
+            frozenset(rare),
+        )
         for row in rows:
             product = Product(row.ecosystem, row.name)
             if row.target_software:
@@ -190,13 +218,16 @@ class TitleIndex:
 
     @classmethod
     def of(
-        cls, products: Iterable[tuple[Product, int]], artifacts: dict[str, list[Product]] | None = None
+        cls,
+        products: Iterable[tuple[Product, int]],
+        artifacts: dict[str, list[Product]] | None = None,
+        rare: frozenset[str] = frozenset(),
     ) -> TitleIndex:
         """Index products by their letters."""
         found: dict[str, list[tuple[Product, int]]] = defaultdict(list)
         for product, statements in products:
             found[letters_of(product.name.partition(":")[2])].append((product, statements))
-        return cls(dict(found), artifacts or {})
+        return cls(dict(found), artifacts or {}, rare=rare)
 
     def identities(self, component: Component, os_family: str) -> list[Identity]:
         """Give the product the title names, under each of its names, the most used first; or nothing."""
@@ -346,26 +377,57 @@ class TitleIndex:
     def _by_title_alone(
         self, component: Component, host: str | None
     ) -> tuple[tuple[Product, ...], str, float]:
-        """Give a product named after its maker, whom the title then names; in curated repositories also a lone one."""
-        letters = letters_of("".join(title_words(component)))
+        """Give a product named after its maker, whom the title then names; in curated repositories also a lone one.
+
+        Without anybody's word on the maker, an established name is believed as well: many flaws are filed under it,
+        hardly any under that name of others, and its rarest word stands in few makers' products: "thunderbird" is
+        Mozilla's; "player" is not VMware's.
+        """
+        words = title_words(component)
+        letters = letters_of("".join(words))
         if len(letters) < _MIN_UNIQUE:
             return (), "", 0.0
         candidates = [
             one
             for one, _ in self.products.get(letters, ())
-            if one.ecosystem == "cpe:a" and fits(host, self.targets.get(one, ()))
+            if one.ecosystem == "cpe:a"
+            and fits(host, self.targets.get(one, ()))
+            and not one.name.partition(":")[2].startswith("\\")  # "Mail" is not @mail
         ]
-        named = {letters, f"{letters}project", f"{letters}team"}
+        counts = dict(self.products.get(letters, ()))
+        named = {letters, f"{letters}project", f"{letters}team", MAKERS.get(letters, letters)}
         own = [one for one in candidates if letters_of(one.name.partition(":")[0]) in named]
-        if len(own) == 1:
-            return (own[0],), "title", 0.7
+        if self._is_established(component, words, candidates, counts):
+            return _one_maker(_by_maker(candidates, counts), 0.7)
+        if own:
+            return tuple(sorted(own, key=lambda one: (-counts[one], one))), "title", 0.7
         if len(candidates) == 1 and component.kind in _CURATED:
             return (candidates[0],), "title", 0.6
         return (), "", 0.0
 
+    def _is_established(
+        self,
+        component: Component,
+        words: Sequence[str],
+        candidates: Sequence[Product],
+        counts: Mapping[Product, int],
+    ) -> bool:
+        if vendor_words(component) or self.rare.isdisjoint(word for part in words for word in words_of(part)):
+            return False
+        return max((counts[one] for one in candidates), default=0) >= _ESTABLISHED
+
+
+def _by_maker(
+    candidates: Iterable[Product], counts: Mapping[Product, int]
+) -> dict[str, list[tuple[Product, int]]]:
+    found: dict[str, list[tuple[Product, int]]] = defaultdict(list)
+    for one in candidates:
+        found[maker_of(one.name.partition(":")[0])].append((one, counts[one]))
+    return found
+
 
 def _one_maker(
-    proven: dict[str, list[tuple[Product, int]]],
+    proven: dict[str, list[tuple[Product, int]]], anonymous: float | None = None
 ) -> tuple[tuple[Product, ...], str, float]:
     """Give the names of the one maker, most statements first; nothing when two makers are as likely."""
     # A product that is only listed weighs a fifth of a statement: less than any that somebody speaks of.
@@ -374,6 +436,8 @@ def _one_maker(
     if len(ordered) > 1 and weights[ordered[0]] < _CLEARLY * weights[ordered[1]]:
         return (), "", 0.0
     found = sorted(proven[ordered[0]], key=lambda pair: (pair[0].ecosystem == CVE5, -pair[1], pair[0]))
+    if anonymous is not None:
+        return tuple(product for product, _ in found), "title", anonymous
     return tuple(product for product, _ in found), "title_and_vendor", 0.9 if len(ordered) == 1 else 0.8
 
 

@@ -26,7 +26,7 @@ def test_a_correction_has_a_pattern_a_reason_and_a_source(one: Correction) -> No
     given = [one.pattern.title, one.pattern.vendor, one.pattern.bundle_id]
 
     assert any(given)
-    assert all(value is None or value.strip("* ") for value in given), "a pattern that fits everything"
+    assert all(not value or value.strip("* ") for value in given), "a pattern that fits everything"
     assert len(one.reason) > 15
     assert one.reason.endswith(".")
     assert one.source.startswith("https://")
@@ -44,6 +44,14 @@ def test_the_products_of_a_correction_are_cpe_names(one: Correction) -> None:
 
 def test_no_pattern_is_written_twice() -> None:
     assert max(Counter(one.pattern for one in corrections()).values()) == 1
+
+
+def test_an_empty_publisher_is_one_that_is_not_reported() -> None:
+    unnamed = correction_of(program("VirtualBox"))
+
+    assert unnamed is not None
+    assert unnamed.products[0] == "oracle:vm_virtualbox"
+    assert correction_of(program("VirtualBox", "Somebody Else")) is None
 
 
 def test_a_more_general_correction_stands_after_the_special_one() -> None:

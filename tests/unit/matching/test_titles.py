@@ -60,7 +60,6 @@ def taken_for(
         ("Mozilla Firefox 121.0 (x64 de)", "121.0", None, "mozilla:firefox"),
         ("7-Zip 22.01 (x64)", "22.01", "Igor Pavlov", "7-zip:7-zip"),
         ("Notepad++ (64-bit x64)", "8.5", "Notepad++ Team", "notepad-plus-plus:notepad\\+\\+"),
-        ("VLC media player", "3.0.18", "VideoLAN", "videolan:vlc_media_player"),
         (
             "SQL Server Management Studio",
             "19.1",
@@ -193,3 +192,48 @@ def test_a_name_of_cve_records_alone_does_not_keep_the_cpe_name_away() -> None:
         "zohocorp:adselfservice_plus",
         "zoho:adselfservice plus",
     ]
+
+
+@pytest.mark.parametrize(
+    ("title", "vendor", "product"),
+    [
+        ("thunderbird", None, "mozilla:thunderbird"),  # established, and nobody says otherwise
+        ("thunderbird", "Acme Corp", None),  # somebody else's
+        ("player", None, None),  # a word of many makers' products
+        ("nova", None, None),  # few flaws: one more program of an ordinary name
+        ("horizon", None, None),  # as many are filed under others
+    ],
+)
+def test_an_established_name_is_believed_where_nobody_names_the_maker(
+    title: str, vendor: str | None, product: str | None
+) -> None:
+    known = {
+        "mozilla:thunderbird": 1500,
+        "vmware:player": 89,
+        "openstack:nova": 40,
+        "openstack:horizon": 70,
+        "opennms:horizon": 60,
+    }
+    index = TitleIndex.of(
+        ((Product("cpe:a", name), flaws) for name, flaws in known.items()),
+        rare=frozenset({"thunderbird", "nova", "horizon"}),
+    )
+
+    chosen = index.choose(Component("windows", "windows", title, "1.0", vendor=vendor)).products
+
+    assert [one.name for one in chosen] == ([product] if product else [])
+
+
+def test_the_last_part_of_an_application_id_is_the_title_and_the_second_its_maker() -> None:
+    firefox = Component("flatpak", "linux", "org.mozilla.firefox", "110.0")
+
+    assert [one.name for one in INDEX.choose(firefox).products] == ["mozilla:firefox"]
+
+
+def test_who_packs_what_others_make_is_no_maker() -> None:
+    index = TitleIndex.of([(Product("cpe:a", "openbsd:openssh"), 116)])
+
+    packed = Component("application", "linux", "openssh", "9.7p1-2", vendor="Arch Linux")
+    assert [one.name for one in index.choose(packed).products] == ["openbsd:openssh"]
+    another = Component("application", "linux", "openssh", "9.7p1-2", vendor="Acme Corp")
+    assert index.choose(another).products == ()

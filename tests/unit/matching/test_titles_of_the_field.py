@@ -27,6 +27,8 @@ def rows(name: str) -> list[dict[str, str]]:
 TITLES = rows("titles.csv")
 # What no rule tells without guessing. Each waits in the queue of what could not be identified.
 OPEN = {
+    "FileZilla Client": "nobody names the maker, and hardly a flaw is filed under the name",
+    "go": "two letters, and nobody names the maker",
     "Core FTP LE 2.2": "“LE” may be another program",
     "McAfee Endpoint Security Threat Prevention": "NVD has one name for Linux only",
     "Microsoft Exchange Server 2019 Cumulative Update 12": "judged by Microsoft's own titles",
@@ -67,7 +69,10 @@ def candidates_by_word() -> dict[str, list[Candidate]]:
 @cache
 def index() -> TitleIndex:
     known = rows("products.csv")
-    made = TitleIndex.of((Product("cpe:a", row["product"]), int(row["flaws"])) for row in known)
+    made = TitleIndex.of(
+        ((Product("cpe:a", row["product"]), int(row["flaws"])) for row in known),
+        rare=frozenset((SAMPLES / "rare_words.txt").read_text(encoding="utf-8").split()),
+    )
     for row in known:
         made.targets[Product("cpe:a", row["product"])] = tuple(filter(None, row["made_for"].split("|")))
     return made
@@ -82,7 +87,9 @@ def taken_for(component: Component) -> str:
     return next((one.name for one in titles.choose(component).products), "-")
 
 
-@pytest.mark.parametrize("row", TITLES, ids=lambda row: f"{row['kind']} {row['title']}")
+@pytest.mark.parametrize(
+    "row", TITLES, ids=lambda row: " ".join(row[one] for one in ("kind", "title", "publisher"))
+)
 def test_a_title_of_the_field_is_what_it_is(row: dict[str, str]) -> None:
     taken = taken_for(component_of(row))
 
@@ -102,5 +109,5 @@ def test_its_version_is_the_one_that_statements_name(row: dict[str, str]) -> Non
     assert said == row["version_meant"]
 
 
-def test_nine_of_ten_titles_are_told() -> None:
-    assert len(OPEN) / len(TITLES) < 0.1
+def test_nineteen_of_twenty_titles_are_told() -> None:
+    assert len(OPEN) / len(TITLES) < 0.05

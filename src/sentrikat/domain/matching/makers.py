@@ -66,6 +66,16 @@ MAKERS: dict[str, str] = {
     "enterprisedb": "postgresql",  # builds PostgreSQL's installers for Windows
     "rubyinstaller": "rubylang",
     "iterate": "cyberduck",  # iterate GmbH makes Cyberduck
+    # Projects that NVD files under a person, an organization or a domain
+    "openssh": "openbsd",
+    "mysql": "oracle",
+    "keycloak": "redhat",
+    "libxml2": "xmlsoft",
+    "wget": "gnu",
+    "xz": "tukaani",
+    "squid": "squidcache",
+    "elasticsearch": "elastic",
+    "internetconsortium": "isc",  # Internet Systems Consortium, without filler
     # Second parts of bundle ids
     "philandro": "anydesk",  # AnyDesk's maker by its former name
     "getdropbox": "dropbox",

@@ -29,6 +29,7 @@ _UPDATE = re.compile(
 _VERSION_WORD = re.compile(
     r"^(?:v\d+|v?\d+(?:[._]\d+)*[a-z]?\d*)(?:[-+][a-z]?\d+)*(?:-x\d\d)?$", re.IGNORECASE
 )
+_APPLICATION_ID = re.compile(r"[\w-]+(?:\.[\w-]+){2,}")
 _SEPARATORS = re.compile(r"[\s,;:/|\u2013\u2014]+")
 _WORDS = re.compile(r"[a-z0-9+#]+")
 _LETTERS = re.compile(r"[^a-z0-9+#]")
@@ -72,6 +73,9 @@ LEGAL = frozenset(
         "spa",
     ]
 )
+# Who builds what others make, and as they made it: no evidence of a maker, nor against one. Distributions that repair old
+# versions in place are none of these.
+_PACKAGERS = frozenset({"archlinux", "arch", "linux"})
 # What NVD and makers themselves write behind a name or leave out: "foxitsoftware" is Foxit, "torproject" is Tor.
 _NAME_ENDINGS = (
     "technologies",
@@ -131,7 +135,7 @@ def words_of(text: str) -> list[str]:
 
 def title_words(component: Component) -> list[str]:
     """Give the words of a title that name the product: without version, architecture, language and brackets."""
-    cleaned = _NOISE.sub(" ", component.name.lower())
+    cleaned = _NOISE.sub(" ", _plain_name(component).lower())
     if component.kind == "brew":  # formulae kept beside the newest: openssl@3, python@3.11
         cleaned = cleaned.partition("@")[0] or cleaned
     version = (component.version or "").lower()
@@ -146,6 +150,13 @@ def title_words(component: Component) -> list[str]:
             continue  # the service's name behind the program's: "Apache Tomcat 9.0 Tomcat9"
         words.append(bare)
     return [word for word in words if word not in {"-", "for", "windows"} or len(words) == 1] or words
+
+
+def _plain_name(component: Component) -> str:
+    """Give the name without the maker's domain that an application id begins with: org.mozilla.firefox."""
+    if component.kind == "flatpak" and _APPLICATION_ID.fullmatch(component.name):
+        return component.name.rpartition(".")[2]
+    return component.name
 
 
 def _is_version(word: str, version: str) -> bool:
@@ -164,10 +175,10 @@ def vendor_words(component: Component) -> set[str]:
     """
     named = [word for word in words_of(component.vendor or "") if word not in LEGAL]
     words = {*named, "".join(named)} - {""}
-    if component.bundle_id:
-        words.update(
-            {letters_of(part) for part in component.bundle_id.lower().split(".")[1:2]} - LEGAL - {""}
-        )
+    own_id = component.bundle_id or (component.name if _plain_name(component) != component.name else "")
+    if own_id:
+        words.update({letters_of(part) for part in own_id.lower().split(".")[1:2]} - LEGAL - {""})
+    words -= _PACKAGERS
     words |= {MAKERS[word] for word in words if word in MAKERS}
     return words | {maker_of(word) for word in words}
 
