@@ -22,6 +22,7 @@ WORDS = {
     ("api_key", "prefix"),
     ("api_key", "scopes"),
     ("asset", "os_family"),
+    ("custom_role", "permissions"),
     ("asset", "exposure"),
     ("deadline_change", "policy"),
     ("deadline_change", "outcome"),
@@ -122,7 +123,7 @@ def _value(column: Column[Any], organization: int) -> Any:
     if isinstance(kind, JSONB):
         return "{}"
     if isinstance(kind, ARRAY):
-        return []
+        return ["inventory:read"] if column.name == "permissions" else []
     for rule in column.table.constraints:
         if isinstance(rule, CheckConstraint):
             allowed = re.search(rf"\b{column.name}\b\s+in\s+\('([^']+)'", str(rule.sqltext))

@@ -24,7 +24,7 @@ TARGET = Path(__file__).parent.parent / "docs" / "admin" / "roles.md"
 
 HEAD = """# Roles and permissions
 
-Written by `python -m tools.write_roles`; a test compares it with the program. The page *Members* shows the first table too.
+Written by `python -m tools.write_roles`; a test compares it with the program. The page *Roles* shows the first table too.
 
 Every page and every route of the API names the one permission it asks for, and it is asked on the server at each request: a role that
 is taken away counts from the next click. A role belongs to an organization; the same person may hold another one elsewhere, and
@@ -33,6 +33,27 @@ switches at the top of the page. [Which route answers whom](../security/access-m
 
 ADMINISTRATORS = """An **installation administrator** is no role: an account is one, or not. Only another installation administrator or the command line
 makes it one. It enters every organization as its administrator, and runs the installation.
+"""
+
+CUSTOM_ROLES = """## Roles of your own
+
+Where no built-in role fits, an administrator of the organization makes one under *Members*, *Roles*, or with `POST /api/v1/roles`: a
+name, and a box for each permission of the table above but those of the installation. Everybody may see and change their own account
+besides. Such a role is given like a built-in one: on the page *Members*, with `PATCH /api/v1/members/{user_id}`, or with
+`sentrikat users set-role jane "Night shift" --organization main`.
+
+* **Nobody gives or takes more than they hold.** Whoever gives a role, takes one away, or makes, changes or deletes one must hold each
+  permission that the old and the new role let people do. Somebody whose role holds `members:manage` can so neither make an
+  administrator nor demote one. The same holds for `keys:manage`: a key is given, or replaced, within what its maker may do.
+* A change counts from the next click of the members, and so for their tokens. A role that members hold is not deleted.
+* The last administrator of an organization stays; a role of your own never counts as one, even if it holds every permission.
+* Names are of one organization, 1 to 60 characters, and compared without case. An organization has at most 50 roles of its own.
+* Pages and answers keep to the permissions: the page of an asset shows its findings to whoever may read findings, and its reports to
+  whoever may read reports. Who is given `members:manage` or `keys:manage` mostly needs `members:read` or `keys:read` beside it.
+* Group rules of identity providers give built-in roles only, for they belong to the installation and not to one organization.
+* During an upgrade without downtime, give such roles when no process of the release before is left: it does not know them, and answers
+  their members with an error.
+
 """
 
 COMMAND_LINE = """## The command line
@@ -79,7 +100,7 @@ def page() -> str:
         top = "yes" if permission in INSTALLATION_ADMINISTRATOR else "-"
         scope = "yes" if permission in KEY_SCOPES else "-"
         lines.append(f"| {words} | {' | '.join(held)} | {top} | `{permission}` | {scope} |")
-    lines += ["", COMMAND_LINE.rstrip("\n")]
+    lines += ["", CUSTOM_ROLES + COMMAND_LINE.rstrip("\n")]
     for words, declared in every_command():
         lines.append(f"| `{words}` | {f'`{declared}`' if declared else 'not declared'} |")
     return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from fastapi.testclient import TestClient
+from sqlalchemy.orm import Session
 
 from sentrikat.api.router import API_PREFIX
 from sentrikat.domain.permissions import (
@@ -17,13 +18,16 @@ from sentrikat.domain.permissions import (
     Permission,
     Role,
 )
-from sentrikat.identity import accounts, api_keys
+from sentrikat.identity import accounts, api_keys, custom_roles
 from sentrikat.identity.models import UserAccount
+from sentrikat.identity.passwords import hash_password
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
-from tests.flows.estate import PEPPER, Estate, key, session_of
+from tests.flows.estate import PASSWORD, PEPPER, Estate, key, session_of
 
 OWN = frozenset({Permission.PROFILE})
+# What the custom role of the caller "custom" is made of.
+CHOSEN = frozenset({Permission.INVENTORY_READ, Permission.FINDINGS_READ})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ def callers(database: Database, client: TestClient, estate: Estate) -> list[Kind
         found.append(
             Kind(role.value, f"{role.value} of the organization", held, headers, True, login=role.value)
         )
+    words = f"member with a role of the organization's own: {', '.join(sorted(CHOSEN))}"
+    headers = browser(client, _with_custom_role(database, clock, estate))
+    found.append(Kind("custom", words, CHOSEN | OWN, headers, True, login="custom"))
     headers = browser(client, session_of(database, clock, estate, "admin"))
     found.append(
         Kind(
@@ -132,18 +139,33 @@ def _keys(database: Database, clock: FrozenClock, estate: Estate) -> list[Kind]:
     ]  # fmt: skip
 
 
+def _with_custom_role(database: Database, clock: FrozenClock, estate: Estate) -> str:
+    with database.as_system() as session:
+        role = custom_roles.create_role(
+            session, estate.caller(), name="Zqours chosen", permissions=CHOSEN, now=clock.now()
+        )
+        user = _account(session, clock, estate, "custom")
+        accounts.set_role(session, COMMAND_LINE, user, estate.acme, role.role, now=clock.now())
+    return session_of(database, clock, estate, "custom")
+
+
 def _of_disabled(database: Database, clock: FrozenClock, estate: Estate) -> str:
     with database.as_system() as session:
-        user = UserAccount(
-            login="disabled",
-            display_name="Disabled",
-            password_hash="x",
-            password_changed_at=clock.now(),
-            created_at=clock.now(),
-        )
-        session.add(user)
-        session.flush()
-        estate.users["disabled"] = user.id
+        user = _account(session, clock, estate, "disabled")
         accounts.set_role(session, COMMAND_LINE, user, estate.acme, Role.ADMINISTRATOR, now=clock.now())
         accounts.disable_account(session, COMMAND_LINE, user, now=clock.now())
     return session_of(database, clock, estate, "disabled")
+
+
+def _account(session: Session, clock: FrozenClock, estate: Estate, login: str) -> UserAccount:
+    user = UserAccount(
+        login=login,
+        display_name=login.capitalize(),
+        password_hash=hash_password(PASSWORD),
+        password_changed_at=clock.now(),
+        created_at=clock.now(),
+    )
+    session.add(user)
+    session.flush()
+    estate.users[login] = user.id
+    return user

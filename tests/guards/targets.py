@@ -25,6 +25,10 @@ with made as (
 insert into membership (organization_id, user_id, role, created_at)
 select :acme, id, 'viewer', :now from made returning user_id
 """
+_ROLE = """
+insert into custom_role (organization_id, name, folded_name, permissions, created_at)
+select :acme, made, made, '{inventory:read}', :now from (select 'made-' || md5(random()::text) as made) m returning id
+"""
 _CORRECTION = """
 insert into title_correction (organization_id, title, meaning, reason, author, created_at)
 values (:acme, 'No Such Title', 'ignored', 'to withdraw', 'cli', :now) returning id
@@ -37,6 +41,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/api-keys/{key_id}/rotation"): {"overlap_hours": 1},
     ("PATCH", "/api/v1/members/{user_id}"): {"role": "analyst"},
     ("POST", "/members/{user_id}/role"): {"role": "analyst"},
+    ("PATCH", "/api/v1/roles/{role_id}"): {"description": "Other."},
     ("PATCH", "/api/v1/users/{user_id}"): {"disabled": True},
     ("POST", "/users/{user_id}/disabled"): {"wanted": "yes"},
     ("POST", "/users/{user_id}/installation-admin"): {"wanted": "yes"},
@@ -79,6 +84,7 @@ class Targets:
             "provider_id": lambda: 1,
             "key_id": lambda: self._made(_KEY),
             "user_id": lambda: self._made(_USER),
+            "role_id": lambda: self._made(_ROLE),
             "correction_id": lambda: self._made(_CORRECTION),
             "session_id": self._session,
         }

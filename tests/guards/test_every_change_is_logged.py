@@ -115,6 +115,11 @@ class World:
         )
         return user_id
 
+    def role(self) -> int:
+        """Make a role of the organization's own."""
+        body = {"name": f"Role {next(self.numbers)}", "permissions": ["inventory:read"]}
+        return int(self.send(Call(body), f"{API_PREFIX}/roles", "POST").json()["id"])
+
     def directory(self, name: str | None = None) -> dict[str, Any]:
         """Make a directory, and give where it is in an address."""
         body = {"kind": "ldap", "name": name or f"Directory {next(self.numbers)}", "settings": DIRECTORY}
@@ -382,6 +387,16 @@ CHANGES: dict[str, Callable[[World], Call]] = {
     "POST /api/v1/members": lambda w: Call({"login": w.login_of(w.fresh_user()), "role": "viewer"}),
     "PATCH /api/v1/members/{user_id}": lambda w: Call({"role": "analyst"}, {"user_id": w.member()}),
     "DELETE /api/v1/members/{user_id}": lambda w: Call(address={"user_id": w.member()}),
+    "POST /api/v1/roles": lambda w: Call(
+        {"name": f"Role {next(w.numbers)}", "permissions": ["inventory:read"]}
+    ),
+    "PATCH /api/v1/roles/{role_id}": lambda w: Call({"description": "Other."}, {"role_id": w.role()}),
+    "DELETE /api/v1/roles/{role_id}": lambda w: Call(address={"role_id": w.role()}),
+    "POST /roles": lambda w: Call({"name": f"Role {next(w.numbers)}", "permissions": "inventory:read"}),
+    "POST /roles/{role_id}": lambda w: Call(
+        {"name": f"Role {next(w.numbers)}", "permissions": "audit:read"}, {"role_id": w.role()}
+    ),
+    "POST /roles/{role_id}/delete": lambda w: Call({}, {"role_id": w.role()}),
     "POST /api/v1/users": lambda w: Call({"login": f"new-{next(w.numbers)}", "display_name": "New"}),
     "PATCH /api/v1/users/{user_id}": lambda w: Call({"disabled": True}, {"user_id": w.fresh_user()}),
     "POST /api/v1/users/{user_id}/password": lambda w: Call(address={"user_id": w.fresh_user()}),

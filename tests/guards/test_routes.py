@@ -231,6 +231,7 @@ def test_our_words_stand_where_they_belong(sweep: Sweep) -> None:
     assert {
         "zqours-api-key-name",
         "zqours-asset-hostname",
+        "zqours-custom-role-name",
         "zqours-organization-name",
         "zqours-receipt-report-id",
         "zqours-title-correction-reason",

@@ -1,7 +1,7 @@
 """The admin API: the installation's own routes once more, for configuration tools that hold its one key.
 
     /api/admin/v1/organizations, /users, /feeds, /bundles          as under /api/v1
-    /api/admin/v1/organizations/{organization}/members, /api-keys  of the organization of that short name
+    /api/admin/v1/organizations/{organization}/members, /roles, /api-keys  of that organization
 
 It is an application of its own, mounted only where a key is set: no session, no API key of an organization and no
 role reaches it, and its key opens nothing else. Routes are declared once; only who is calling is found out anew.
@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.datastructures import State
 
-from sentrikat.api import bundles, feeds, keys, members, organizations, users
+from sentrikat.api import bundles, feeds, keys, members, organizations, roles, users
 from sentrikat.api.context import authenticate, database_of, now_of, settings_of
 from sentrikat.domain.permissions import INSTALLATION_ADMINISTRATOR, Caller
 from sentrikat.identity import budgets
@@ -45,7 +45,7 @@ def admin_app(
     for part in (organizations, users, feeds, bundles):
         app.include_router(part.router)
     within = APIRouter(prefix="/organizations/{organization}")
-    for part in (members, keys):
+    for part in (members, roles, keys):
         within.include_router(part.router)
     app.include_router(within)
     app.dependency_overrides[authenticate] = authenticate_admin

@@ -24,6 +24,7 @@ from sentrikat.identity import (
     queries,
     second_factor,
 )
+from sentrikat.identity.custom_roles import find_role
 from sentrikat.infra.clock import SystemClock
 from sentrikat.infra.database.reach import open_database
 from sentrikat.infra.encryption import open_pepper
@@ -35,6 +36,7 @@ keys_app = typer.Typer(help="API keys of an organization.", no_args_is_help=True
 app.add_typer(organizations_app, name="organizations")
 app.add_typer(keys_app, name="keys")
 
+_ROLE = f"What they are there: {', '.join(Role)}, or a role of the organization's own."
 Organization = Annotated[str, typer.Option("--organization", "-o", help="Short name of the organization.")]
 
 
@@ -73,7 +75,7 @@ def add(
     organization: Annotated[
         str | None, typer.Option("--organization", "-o", help="Make them a member of this organization.")
     ] = None,
-    role: Annotated[Role, typer.Option(help="What they are there.")] = Role.VIEWER,
+    role: Annotated[str, typer.Option(help=_ROLE)] = Role.VIEWER.value,
     installation_admin: Annotated[
         bool, typer.Option("--installation-admin", help="Let them run the whole installation.")
     ] = False,
@@ -93,20 +95,24 @@ def add(
         )
         if organization is not None:
             owner = organizations.get_by_slug(session, organization)
-            accounts.set_role(session, COMMAND_LINE, user, owner.id, role, now=now)
+            given = find_role(session, owner.id, role)
+            accounts.set_role(session, COMMAND_LINE, user, owner.id, given, now=now)
         login = user.login
     print(f"The account {login} was created. Its password, shown only now: {password}")
 
 
 @app.command("set-role")
 @needs(Permission.MEMBERS_MANAGE)
-def set_role(login: str, role: Role, organization: Organization) -> None:
+def set_role(
+    login: str, role: Annotated[str, typer.Argument(help=_ROLE)], organization: Organization
+) -> None:
     """Make an account a member of an organization, or change its role there."""
     with _session() as (session, now):
         user = accounts.get_account(session, login)
         owner = organizations.get_by_slug(session, organization)
-        accounts.set_role(session, COMMAND_LINE, user, owner.id, role, now=now)
-    print(f"{user.login} is now {role.value} of {owner.name}.")
+        given = find_role(session, owner.id, role)
+        accounts.set_role(session, COMMAND_LINE, user, owner.id, given, now=now)
+    print(f"{user.login} is now {given} of {owner.name}.")
 
 
 @app.command("reset-password")

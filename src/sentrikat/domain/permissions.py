@@ -1,12 +1,13 @@
 """Who may do what: permissions, the roles that hold them, and the caller who asks.
 
-A role is a fixed set of permissions within one organization. An API key holds the permissions it was
-made with, which are written as its scopes. Every door asks `caller.require(...)` or lets its route declare
-it; a generated test sweeps all routes.
+A role is a set of permissions within one organization: a built-in one, or one the organization has made. An
+API key holds the permissions it was made with, which are written as its scopes. Every door asks
+`caller.require(...)` or lets its route declare it; a generated test sweeps all routes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -80,6 +81,9 @@ INSTALLATION: frozenset[Permission] = frozenset(
 # An installation administrator may enter every organization as its administrator, and run the installation.
 INSTALLATION_ADMINISTRATOR: frozenset[Permission] = ROLE_PERMISSIONS[Role.ADMINISTRATOR] | INSTALLATION
 
+# What a role of an organization's own may be made of. Everybody holds their own profile, which is not chosen.
+CHOOSABLE: frozenset[Permission] = frozenset(Permission) - INSTALLATION - {Permission.PROFILE}
+
 # With one of these alone nothing of the organization can be changed; a guard test holds the routes to it.
 READ_ONLY: frozenset[Permission] = (_READING | _OVERSEEING | {Permission.INSTALLATION_READ}) - {
     Permission.PROFILE
@@ -122,6 +126,22 @@ PERMISSION_WORDS: dict[Permission, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class CustomRole:
+    """A role that an organization has made for itself."""
+
+    id: int
+    name: str
+    permissions: frozenset[Permission]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+MemberRole = Role | CustomRole
+CUSTOM = "custom"  # stands for the word of a built-in role where a member has one of the organization's own
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks, in which organization, and what they may.
 
@@ -161,13 +181,38 @@ class Caller:
             "Nothing was changed.",
         )
 
+    def holds(self, permissions: frozenset[Permission]) -> bool:
+        """Say whether the caller holds each of `permissions`; everybody has a profile of their own."""
+        return permissions - {Permission.PROFILE} <= self.permissions
+
+    def require_own(self, permissions: frozenset[Permission], undone: str, what: str) -> None:
+        """Raise Forbidden unless the caller holds each of `permissions`: nobody gives or takes more than that.
+
+        `undone` says what did not happen, `what` names whatever holds the permissions.
+        """
+        if self.holds(permissions):
+            return
+        beyond = sorted(permissions - self.permissions - {Permission.PROFILE})
+        raise Forbidden(
+            f"{undone}: {what} lets people {'; '.join(PERMISSION_WORDS[one] for one in beyond)}, and your role does not.",
+            hint=f"Somebody who holds {', '.join(beyond)} as well can do it. Nothing was changed.",
+            code="more_than_own",
+        )
+
 
 COMMAND_LINE = Caller(0, "cli", INSTALLATION_ADMINISTRATOR)
 SYSTEM = Caller(0, "system", INSTALLATION_ADMINISTRATOR)
 
 
-def permissions_of(role: Role | None, *, installation_admin: bool) -> frozenset[Permission]:
+def chosen_permissions(words: Iterable[str]) -> frozenset[Permission]:
+    """Read the permissions of a custom role as they are stored; words that this release does not know say nothing."""
+    return frozenset(permission for permission in CHOOSABLE if permission.value in frozenset(words))
+
+
+def permissions_of(role: MemberRole | None, *, installation_admin: bool) -> frozenset[Permission]:
     """Give what a person may in an organization beside their own profile; nothing for a stranger."""
     if installation_admin:
         return INSTALLATION_ADMINISTRATOR
+    if isinstance(role, CustomRole):
+        return role.permissions
     return ROLE_PERMISSIONS[role] if role is not None else frozenset()

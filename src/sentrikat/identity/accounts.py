@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
-from sentrikat.domain.permissions import Caller, Permission, Role
+from sentrikat.domain.permissions import Caller, MemberRole, Permission
 from sentrikat.identity import members, owner_mail, passwords, throttle, web_sessions
 from sentrikat.identity.models import UserAccount
 from sentrikat.identity.owner_mail import Change
@@ -91,7 +91,13 @@ def create_first_administrator(session: Session, *, now: datetime) -> str | None
 
 
 def set_role(
-    session: Session, caller: Caller, user: UserAccount, organization_id: int, role: Role, *, now: datetime
+    session: Session,
+    caller: Caller,
+    user: UserAccount,
+    organization_id: int,
+    role: MemberRole,
+    *,
+    now: datetime,
 ) -> None:
     """Make a person a member of an organization, or change what they are there."""
     caller.require(Permission.MEMBERS_MANAGE)

@@ -20,9 +20,10 @@ from sqlalchemy.orm import Session
 
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
-from sentrikat.domain.permissions import KEY_SCOPES, Caller, Permission, Role, permissions_of
-from sentrikat.identity.models import ApiKey, IdentityProvider, Membership, UserAccount
+from sentrikat.domain.permissions import KEY_SCOPES, Caller, Permission, permissions_of
+from sentrikat.identity.models import ApiKey, IdentityProvider, Membership, StoredRole, UserAccount
 from sentrikat.identity.networks import as_network, as_networks, is_within
+from sentrikat.identity.queries import HELD_ROLE, ROLE_COLUMNS, role_in
 from sentrikat.infra.database.locks import advisory_lock
 
 _FORM = re.compile(r"sk_([a-z0-9]{10})_([A-Za-z0-9_-]{43})")
@@ -91,6 +92,7 @@ def create_key(
     """Make a key for the caller's organization."""
     caller.require(Permission.KEYS_MANAGE)
     wrong = _wrong(name, scopes, expires_at, limits, now)
+    _within_own(caller, scopes, wrong)
     _refuse(wrong)
     row = ApiKey(
         name=name.strip(),
@@ -117,8 +119,7 @@ def create_token(
     """Make a token of the caller, who is the person `user_id`, for the organization they are looking at."""
     caller.require(Permission.PROFILE)
     wrong = _wrong(name, scopes, expires_at, limits, now)
-    if beyond := sorted(scope.value for scope in scopes if not caller.may(scope)):
-        wrong.setdefault("scopes", f"Your role does not let you do {', '.join(beyond)} yourself.")
+    _within_own(caller, scopes, wrong)
     if expires_at is None or expires_at > now + LONGEST_TOKEN:
         wrong.setdefault("expires_at", f"A token must end within {LONGEST_TOKEN.days} days.")
     if limits.max_assets is not None:
@@ -149,6 +150,9 @@ def rotate_key(
             hint="Revoke it instead. Nothing was changed.",
             code="token",
         )
+    # Whoever rotates a key is shown the new one.
+    held = frozenset(scope for scope in KEY_SCOPES if scope.value in old.scopes)
+    caller.require_own(held, f"The key “{old.name}” was not replaced", "the key")
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         _refuse({"overlap_hours": f"Between 0 and {LONGEST_OVERLAP.days * 24} hours."})
     if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
@@ -293,13 +297,14 @@ def _owner_permissions(
             UserAccount.login,
             UserAccount.disabled_at,
             UserAccount.installation_admin,
-            Membership.role,
             IdentityProvider.enabled,
+            *ROLE_COLUMNS,
         )
         .outerjoin(
             Membership,
             (Membership.user_id == UserAccount.id) & (Membership.organization_id == organization_id),
         )
+        .outerjoin(StoredRole, HELD_ROLE)
         .outerjoin(IdentityProvider, IdentityProvider.id == UserAccount.provider_id)
         .where(UserAccount.id == user_id)
     ).one()
@@ -319,7 +324,7 @@ def _owner_permissions(
             f"The token does not work: its owner, {row.login}, {why}.",
             "Programs that must go on when people leave need a key of the organization.",
         )
-    return permissions_of(Role(row.role) if row.role else None, installation_admin=row.installation_admin)
+    return permissions_of(role_in(row), installation_admin=row.installation_admin)
 
 
 def _of_organization(session: Session, caller: Caller, key_id: int) -> ApiKey:
@@ -358,6 +363,11 @@ def _wrong(
     elif limits.max_assets is not None and Permission.REPORT_SUBMIT not in scopes:
         wrong["max_assets"] = "Only keys that send reports bring assets in."
     return wrong
+
+
+def _within_own(caller: Caller, scopes: Collection[Permission], wrong: dict[str, str]) -> None:
+    if beyond := sorted(scope.value for scope in scopes if not caller.may(scope)):
+        wrong.setdefault("scopes", f"Your role does not let you do {', '.join(beyond)} yourself.")
 
 
 def _refuse(wrong: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
 Everything here is about the caller's own organization: its number comes from the caller and never from a
 request, so an administrator of one organization has no words for another. Works under the organization's
 own role of the database, which sees accounts of its members only; `find_account` is the exception, and
-gives nothing but an id.
+gives nothing but an id. Nobody gives a role that lets people do more than they may themselves, and nobody takes one away.
 """
 
 from __future__ import annotations
@@ -16,13 +16,22 @@ from sqlalchemy.orm import Session
 
 from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
-from sentrikat.domain.permissions import Caller, Permission, Role
-from sentrikat.identity.models import Membership, UserAccount
-from sentrikat.infra.database.locks import advisory_lock
+from sentrikat.domain.permissions import (
+    CUSTOM,
+    Caller,
+    CustomRole,
+    MemberRole,
+    Permission,
+    Role,
+    permissions_of,
+)
+from sentrikat.identity.custom_roles import lock_members, present
+from sentrikat.identity.models import Membership, StoredRole, UserAccount
+from sentrikat.identity.queries import HELD_ROLE, ROLE_COLUMNS, role_in
 
 
 def read_role(word: str) -> Role:
-    """Read the name of a role; InvalidInput names those there are."""
+    """Read the word of a built-in role; InvalidInput names those there are."""
     try:
         return Role(word)
     except ValueError as error:
@@ -52,7 +61,7 @@ def find_account(session: Session, caller: Caller, login: str) -> int:
 
 
 def add_member(
-    session: Session, caller: Caller, *, user_id: int, login: str, role: Role, now: datetime
+    session: Session, caller: Caller, *, user_id: int, login: str, role: MemberRole, now: datetime
 ) -> None:
     """Let an existing account into the caller's organization."""
     caller.require(Permission.MEMBERS_MANAGE)
@@ -64,7 +73,7 @@ def add_member(
     put_role(session, caller, user_id=user_id, login=login, role=role, now=now)
 
 
-def change_role(session: Session, caller: Caller, user_id: int, role: Role, *, now: datetime) -> None:
+def change_role(session: Session, caller: Caller, user_id: int, role: MemberRole, *, now: datetime) -> None:
     """Give a member another role; it counts from their next click."""
     caller.require(Permission.MEMBERS_MANAGE)
     put_role(session, caller, user_id=user_id, login=_login_of(session, caller, user_id), role=role, now=now)
@@ -74,9 +83,12 @@ def remove_member(session: Session, caller: Caller, user_id: int, *, now: dateti
     """Take a person's membership away. The account stays; what it did stays in the log."""
     caller.require(Permission.MEMBERS_MANAGE)
     login = _login_of(session, caller, user_id)
-    _lock(session, caller)
-    _require_by_hand(session, caller, user_id, f"“{login}” was not removed")
-    _require_another(session, caller, user_id, f"“{login}” was not removed")
+    undone = f"“{login}” was not removed"
+    lock_members(session, caller)
+    before = _role_of(session, caller, user_id)
+    _require_own(caller, before, undone, "their role")
+    _require_by_hand(session, caller, user_id, undone)
+    _require_another(session, caller, user_id, undone)
     session.execute(
         delete(Membership).where(
             Membership.organization_id == caller.organization_id, Membership.user_id == user_id
@@ -86,25 +98,31 @@ def remove_member(session: Session, caller: Caller, user_id: int, *, now: dateti
 
 
 def put_role(
-    session: Session, caller: Caller, *, user_id: int, login: str, role: Role, now: datetime
+    session: Session, caller: Caller, *, user_id: int, login: str, role: MemberRole, now: datetime
 ) -> None:
     """Store what an account is in the caller's organization; a role it has already is no change."""
     caller.require(Permission.MEMBERS_MANAGE)
-    _lock(session, caller)
+    lock_members(session, caller)
+    role = present(session, caller, role)
     before = _role_of(session, caller, user_id)
-    if before is role:
+    if before == role:
         return
-    _require_by_hand(session, caller, user_id, f"The role of “{login}” was not changed")
+    undone = f"The role of “{login}” was not changed" if before is not None else f"“{login}” was not added"
+    _require_own(caller, before, undone, "their role")
+    _require_own(caller, role, undone, f"the role {role}")
+    _require_by_hand(session, caller, user_id, undone)
     if before is Role.ADMINISTRATOR:
-        _require_another(session, caller, user_id, f"The role of “{login}” was not changed")
+        _require_another(session, caller, user_id, undone)
+    stored = {
+        "role": CUSTOM if isinstance(role, CustomRole) else role.value,
+        "custom_role_id": role.id if isinstance(role, CustomRole) else None,
+    }
     session.execute(
         insert(Membership)
-        .values(organization_id=caller.organization_id, user_id=user_id, role=role.value, created_at=now)
-        .on_conflict_do_update(
-            index_elements=[Membership.organization_id, Membership.user_id], set_={"role": role.value}
-        )
+        .values(organization_id=caller.organization_id, user_id=user_id, created_at=now, **stored)
+        .on_conflict_do_update(index_elements=[Membership.organization_id, Membership.user_id], set_=stored)
     )
-    detail = {"login": login, "role": role.value} | ({"before": before.value} if before else {})
+    detail = {"login": login, "role": str(role)} | ({"before": str(before)} if before else {})
     record(session, caller, "membership.set", f"user:{user_id}", detail, now=now)
 
 
@@ -124,18 +142,19 @@ def _require_by_hand(session: Session, caller: Caller, user_id: int, undone: str
         )
 
 
-def _lock(session: Session, caller: Caller) -> None:
-    # One at a time: two administrators who demote each other in the same moment would both find the other.
-    advisory_lock(session, f"members:{caller.organization_id}")
+def _require_own(caller: Caller, role: MemberRole | None, undone: str, what: str) -> None:
+    """Raise Forbidden for a role, given or taken, that lets people do what the caller may not."""
+    caller.require_own(permissions_of(role, installation_admin=False), undone, what)
 
 
-def _role_of(session: Session, caller: Caller, user_id: int) -> Role | None:
-    held = session.scalar(
-        select(Membership.role).where(
-            Membership.organization_id == caller.organization_id, Membership.user_id == user_id
-        )
-    )
-    return Role(held) if held is not None else None
+def _role_of(session: Session, caller: Caller, user_id: int) -> MemberRole | None:
+    row = session.execute(
+        select(*ROLE_COLUMNS)
+        .select_from(Membership)
+        .outerjoin(StoredRole, HELD_ROLE)
+        .where(Membership.organization_id == caller.organization_id, Membership.user_id == user_id)
+    ).one_or_none()
+    return role_in(row) if row is not None else None
 
 
 def _login_of(session: Session, caller: Caller, user_id: int) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     CheckConstraint,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -70,12 +71,37 @@ class UserAccount(Base):
     admin_by_rule: Mapped[bool] = mapped_column(server_default="false")
 
 
+class StoredRole(Base):
+    """A role that an organization has made for itself."""
+
+    __tablename__ = "custom_role"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "id"),  # memberships name both, so none has another's role
+        UniqueConstraint("organization_id", "folded_name"),
+        CheckConstraint("cardinality(permissions) > 0", name="permissions"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    name: Mapped[str] = mapped_column(Text)
+    folded_name: Mapped[str] = mapped_column(Text)  # as names are compared: without case
+    description: Mapped[str] = mapped_column(Text, server_default="")
+    permissions: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    created_at: Mapped[datetime] = mapped_column(Moment)
+
+
 class Membership(Base):
-    """A person's role in an organization."""
+    """A person's role in an organization: a built-in one by its word, or one of its own by `custom_role_id`."""
 
     __tablename__ = "membership"
     __table_args__ = (
-        CheckConstraint("role in ('viewer','analyst','manager','administrator','auditor')", name="role"),
+        CheckConstraint(
+            "role in ('viewer','analyst','manager','administrator','auditor','custom')", name="role"
+        ),
+        CheckConstraint("(role = 'custom') = (custom_role_id is not null)", name="custom_role"),
+        ForeignKeyConstraint(
+            ["organization_id", "custom_role_id"], ["custom_role.organization_id", "custom_role.id"]
+        ),
     )
 
     organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), primary_key=True)
@@ -84,6 +110,7 @@ class Membership(Base):
     created_at: Mapped[datetime] = mapped_column(Moment)
     # Given by a group rule of this provider, which also changes and ends it; None: by a person.
     provider_id: Mapped[int | None] = mapped_column(ForeignKey("identity_provider.id"))
+    custom_role_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class WebSession(Base):

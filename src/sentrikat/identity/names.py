@@ -7,7 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from sentrikat.identity.models import ApiKey, Organization, UserAccount
+from sentrikat.identity.models import ApiKey, Organization, StoredRole, UserAccount
 
 _MOST = 500  # of one question: a page of the log has a hundred entries
 
@@ -20,9 +20,9 @@ NOBODY = {
 
 
 def names_of(session: Session, references: Collection[str], organization_id: int) -> dict[str, str]:
-    """Give the names of those of `kind:number` that are people, keys or organizations, and of nobody in particular.
+    """Give the names of those of `kind:number` that are people, keys, roles or organizations, and of nobody in particular.
 
-    Keys are those of the organization. Needs a session that sees all organizations.
+    Keys and roles are those of the organization. Needs a session that sees all organizations.
     """
     wanted = _numbers(references)
     found = {one: NOBODY[one] for one in references if one in NOBODY}
@@ -30,6 +30,10 @@ def names_of(session: Session, references: Collection[str], organization_id: int
         ("user", select(UserAccount.id, UserAccount.login)),
         ("organization", select(Organization.id, Organization.name)),
         ("key", select(ApiKey.id, ApiKey.name).where(ApiKey.organization_id == organization_id)),
+        (
+            "role",
+            select(StoredRole.id, StoredRole.name).where(StoredRole.organization_id == organization_id),
+        ),
     ):
         if numbers := wanted.get(kind):
             model = query.column_descriptions[0]["entity"]

@@ -260,7 +260,8 @@ def _apply(session: Session, caller: Caller, user: UserAccount, gives: Entitled,
                 provider_id=user.provider_id,
             )
             .on_conflict_do_update(
-                index_elements=[Membership.organization_id, Membership.user_id], set_={"role": role.value}
+                index_elements=[Membership.organization_id, Membership.user_id],
+                set_={"role": role.value, "custom_role_id": None},
             )
         )
         _record_membership(

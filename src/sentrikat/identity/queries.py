@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from sentrikat.domain.permissions import Role
-from sentrikat.identity.models import ApiKey, Membership, Organization, UserAccount, WebSession
+from sentrikat.domain.permissions import CustomRole, MemberRole, Role, chosen_permissions
+from sentrikat.identity.models import (
+    ApiKey,
+    Membership,
+    Organization,
+    StoredRole,
+    UserAccount,
+    WebSession,
+)
 
 PAGE = 200  # no list is longer than this
 
@@ -22,7 +29,7 @@ class OrganizationRow(NamedTuple):
     slug: str
     name: str
     time_zone: str
-    role: Role | None = None
+    role: MemberRole | None = None
 
 
 class AccountRow(NamedTuple):
@@ -45,7 +52,7 @@ class MemberRow(NamedTuple):
     user_id: int
     login: str
     display_name: str
-    role: Role
+    role: MemberRole
     since: datetime
     disabled_at: datetime | None
     last_sign_in_at: datetime | None
@@ -83,14 +90,34 @@ class SessionRow(NamedTuple):
     factor: str | None
 
 
-def _organizations_of(*, installation_admin: bool) -> Select[int, str, str, str, str]:
+# What a membership says of its role; a query that selects it joins `HELD_ROLE` besides, and reads it by `role_in`.
+ROLE_COLUMNS = (
+    Membership.role,
+    StoredRole.id.label("custom_id"),
+    StoredRole.name.label("custom_name"),
+    StoredRole.permissions.label("custom_permissions"),
+)
+HELD_ROLE: ColumnElement[bool] = (StoredRole.organization_id == Membership.organization_id) & (
+    StoredRole.id == Membership.custom_role_id
+)
+
+
+def role_in(row: Row[*tuple[Any, ...]]) -> MemberRole | None:
+    """Give the role in a row with `ROLE_COLUMNS`; None where there is no membership."""
+    if row.custom_id is not None:
+        return CustomRole(row.custom_id, row.custom_name, chosen_permissions(row.custom_permissions))
+    return Role(row.role) if row.role is not None else None
+
+
+def _organizations_of(*, installation_admin: bool) -> Select[*tuple[Any, ...]]:
     return (
-        select(Organization.id, Organization.slug, Organization.name, Organization.time_zone, Membership.role)
+        select(Organization.id, Organization.slug, Organization.name, Organization.time_zone, *ROLE_COLUMNS)
         .join(
             Membership,
             (Membership.organization_id == Organization.id) & (Membership.user_id == bindparam("user_id")),
             isouter=installation_admin,
         )
+        .outerjoin(StoredRole, HELD_ROLE)
         .order_by(Organization.name, Organization.id)
         .limit(PAGE)
     )
@@ -104,7 +131,7 @@ def organizations_of(session: Session, user_id: int, *, installation_admin: bool
     """Give the organizations a person may enter, in order of name."""
     query = _ENTERED[installation_admin]
     return [
-        OrganizationRow(row.id, row.slug, row.name, row.time_zone, Role(row.role) if row.role else None)
+        OrganizationRow(row.id, row.slug, row.name, row.time_zone, role_in(row))
         for row in session.execute(query, {"user_id": user_id})
     ]
 
@@ -160,30 +187,35 @@ def list_members(
             UserAccount.id,
             UserAccount.login,
             UserAccount.display_name,
-            Membership.role,
             Membership.created_at,
             UserAccount.disabled_at,
             UserAccount.last_sign_in_at,
+            *ROLE_COLUMNS,
         )
         .join(Membership, Membership.user_id == UserAccount.id)
+        .outerjoin(StoredRole, HELD_ROLE)
         .where(Membership.organization_id == organization_id)
         .order_by(UserAccount.login)
         .limit(limit)
     )
     if after is not None:
         query = query.where(UserAccount.login > after)
-    return [
-        MemberRow(
-            row.id,
-            row.login,
-            row.display_name,
-            Role(row.role),
-            row.created_at,
-            row.disabled_at,
-            row.last_sign_in_at,
+    found = []
+    for row in session.execute(query):
+        role = role_in(row)
+        assert role is not None  # the column is never empty
+        found.append(
+            MemberRow(
+                row.id,
+                row.login,
+                row.display_name,
+                role,
+                row.created_at,
+                row.disabled_at,
+                row.last_sign_in_at,
+            )
         )
-        for row in session.execute(query)
-    ]
+    return found
 
 
 def list_keys(

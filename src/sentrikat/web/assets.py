@@ -126,7 +126,16 @@ def show(
         after=cast("tuple[int, str, int] | None", cursors.read(after, "isi")),
         limit=SOFTWARE_ROWS,
     )
-    findings = list_findings(session, organization_id, FindingFilters(asset_id=asset_id), None, 20)
+    # A role of the organization's own may read one of these and not the others.
+    may_find, may_report = (
+        visit.caller.may(Permission.FINDINGS_READ),
+        visit.caller.may(Permission.REPORT_READ),
+    )
+    found = (
+        list_findings(session, organization_id, FindingFilters(asset_id=asset_id), None, 20)
+        if may_find
+        else None
+    )
     past = unsupported_on(session, organization_id, asset_id, now.date())
     return render(
         request,
@@ -139,10 +148,8 @@ def show(
         silent=asset.last_report_at < now - SILENT_AFTER,
         unsupported=past,
         system_ended=any(one.kind == "os" and one.support is Support.ENDED for one in past),
-        findings=findings.rows,
-        findings_total=f"more than {findings.total:,}" if findings.capped else f"{findings.total:,}",
-        findings_count=findings.total,
-        possible=count_possible(session, organization_id, asset_id=asset_id),
+        found=found,
+        possible=count_possible(session, organization_id, asset_id=asset_id) if may_find else 0,
         possible_cap=QUEUE_CAP,
         software=page.software,
         software_total=count_software(session, organization_id, asset_id),
@@ -152,7 +159,9 @@ def show(
         missing_updates=missing_of_asset(session, organization_id, asset_id)
         if asset.os_family == "windows"
         else (),
-        receipts=list_receipts(session, organization_id, asset_id=asset_id, limit=RECEIPT_ROWS).receipts,
+        receipts=list_receipts(session, organization_id, asset_id=asset_id, limit=RECEIPT_ROWS).receipts
+        if may_report
+        else None,
         titled=CORRECTABLE,
         exposures=EXPOSURES,
         criticalities=CRITICALITIES,

@@ -158,8 +158,10 @@ def _page(
     mine: bool = False,
 ) -> Response:
     organization, form = visit.caller.organization_id, outcome.form
-    keys = list_keys(session, organization, owner=visit.session.user_id if mine else None)
-    offered = [scope for scope in Permission if scope in KEY_SCOPES and (not mine or visit.caller.may(scope))]
+    # Whoever may manage and not read sees the key that they have just made, and no other.
+    may_read = mine or visit.caller.may(Permission.KEYS_READ)
+    keys = list_keys(session, organization, owner=visit.session.user_id if mine else None) if may_read else []
+    offered = [scope for scope in Permission if scope in KEY_SCOPES and visit.caller.may(scope)]
     return render(
         request,
         "keys.html",
@@ -168,6 +170,7 @@ def _page(
         status=422 if outcome.wrong else 200,
         mine=mine,
         base="/tokens" if mine else "/api-keys",
+        may_read=may_read,
         keys=[(row, key_state(row, now)) for row in keys],
         made=outcome.made,
         may_manage=mine or visit.caller.may(Permission.KEYS_MANAGE),

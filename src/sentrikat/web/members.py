@@ -1,4 +1,4 @@
-"""Members of the organization, and what each role may do."""
+"""Members of the organization, and their roles."""
 
 from __future__ import annotations
 
@@ -9,16 +9,10 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import Conflict, InvalidInput, SentriKatError
-from sentrikat.domain.permissions import (
-    INSTALLATION_ADMINISTRATOR,
-    PERMISSION_WORDS,
-    ROLE_PERMISSIONS,
-    ROLE_WORDS,
-    Permission,
-    Role,
-)
+from sentrikat.domain.permissions import ROLE_PERMISSIONS, MemberRole, Permission, Role, permissions_of
 from sentrikat.identity import members
 from sentrikat.identity.access import Visit
+from sentrikat.identity.custom_roles import find_role, list_roles
 from sentrikat.identity.queries import PAGE, list_members
 from sentrikat.web import cursors
 from sentrikat.web.context import Form, Now, TenantSession, database_of, requires
@@ -43,7 +37,7 @@ def add(request: Request, visit: Manager, session: TenantSession, now: Now, form
     """Let an existing account into the organization."""
     login = form.get("login", "")
     try:
-        role = members.read_role(form.get("role", ""))
+        role = find_role(session, visit.caller.organization_id, form.get("role", ""))
         with database_of(request).as_system() as everybody:
             user_id = members.find_account(everybody, visit.caller, login)
         members.add_member(
@@ -60,7 +54,7 @@ def change_role(
 ) -> Response:
     """Give a member another role."""
     try:
-        role = members.read_role(form.get("role", ""))
+        role = find_role(session, visit.caller.organization_id, form.get("role", ""))
         members.change_role(session, visit.caller, user_id, role, now=now)
     except (InvalidInput, Conflict) as error:
         return _page(request, session, visit, now, error=error)
@@ -79,15 +73,6 @@ def remove(
     return see_other("/members")
 
 
-def role_table() -> list[tuple[str, list[bool]]]:
-    """Give each permission in words, and whether each role and the installation administrator hold it."""
-    holders = [*(ROLE_PERMISSIONS[role] for role in Role), INSTALLATION_ADMINISTRATOR]
-    return [
-        (words, [permission is Permission.PROFILE or permission in held for held in holders])
-        for permission, words in PERMISSION_WORDS.items()
-    ]
-
-
 def _page(
     request: Request,
     session: Session,
@@ -98,14 +83,19 @@ def _page(
     error: SentriKatError | None = None,
     form: dict[str, str] | None = None,
 ) -> Response:
+    caller = visit.caller
+    may_read, may_manage = caller.may(Permission.MEMBERS_READ), caller.may(Permission.MEMBERS_MANAGE)
     position = cursors.read(cursor, "s")
-    rows = list_members(
-        session,
-        visit.caller.organization_id,
-        after=str(position[0]) if position else None,
-        limit=PAGE + 1,
-    )
+    after = str(position[0]) if position else None
+    # Whoever may manage and not read is told what was wrong, and nothing else.
+    rows = list_members(session, caller.organization_id, after=after, limit=PAGE + 1) if may_read else []
     following = cursors.write((rows[PAGE - 1].login,)) if len(rows) > PAGE else None
+    own = [row.role for row in list_roles(session, caller.organization_id)] if may_manage else []
+
+    def within(role: MemberRole) -> bool:
+        """Say whether the visitor may do all that the role lets people do, and so give and take it."""
+        return may_manage and caller.holds(permissions_of(role, installation_admin=False))
+
     return render(
         request,
         "members.html",
@@ -118,7 +108,9 @@ def _page(
         error=error,
         wrong=error.fields if error is not None else {},
         form=form or {},
-        may_manage=visit.caller.may(Permission.MEMBERS_MANAGE),
-        roles=ROLE_WORDS,
-        table=role_table(),
+        may_read=may_read,
+        may_manage=may_manage,
+        within={row.user_id for row in rows if within(row.role)},
+        built_in=[role for role in Role if caller.holds(ROLE_PERMISSIONS[role])],
+        own=[role for role in own if within(role)],
     )

@@ -40,7 +40,7 @@ NAVIGATION: tuple[NavigationItem, ...] = (
     NavigationItem("Overview", "/", "o", Permission.FINDINGS_READ),
     NavigationItem("Findings", "/findings", "f", Permission.FINDINGS_READ),
     NavigationItem("Possibly affected", "/possibly-affected", "p", Permission.FINDINGS_READ),
-    NavigationItem("Vulnerabilities", "/vulnerabilities", "v", Permission.KNOWLEDGE_READ),
+    NavigationItem("Vulnerabilities", "/vulnerabilities", "v", Permission.FINDINGS_READ),
     NavigationItem("Assets", "/assets", "a", Permission.INVENTORY_READ),
     NavigationItem("Feeds", "/feeds", "d", Permission.KNOWLEDGE_READ),
     NavigationItem("API keys", "/api-keys", "k", Permission.KEYS_READ),

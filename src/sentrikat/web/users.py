@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import Conflict, InvalidInput, SentriKatError
 from sentrikat.domain.permissions import ROLE_WORDS, Permission
-from sentrikat.identity import accounts, members, passwords, personal_data, second_factor
+from sentrikat.identity import accounts, passwords, personal_data, second_factor
 from sentrikat.identity.access import Visit
+from sentrikat.identity.custom_roles import find_role
 from sentrikat.identity.notices import recent
 from sentrikat.identity.queries import (
     PAGE,
@@ -154,7 +155,7 @@ def set_membership(visit: Manager, session: SystemSession, now: Now, user_id: in
         raise InvalidInput(
             "Nothing was changed: choose one of the organizations.", fields={"organization": "Choose one."}
         )
-    role = members.read_role(form.get("role", ""))
+    role = find_role(session, organization.id, form.get("role", ""))
     accounts.set_role(session, visit.caller, user, organization.id, role, now=now)
     return see_other(f"/users/{user_id}")
 

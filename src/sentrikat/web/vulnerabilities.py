@@ -23,6 +23,7 @@ from sentrikat.web.rendering import render
 
 router = APIRouter(prefix="/vulnerabilities")
 Reader = Annotated[Visit, requires(Permission.KNOWLEDGE_READ)]
+Concerned = Annotated[Visit, requires(Permission.FINDINGS_READ)]
 
 ROWS = 50
 FIRST_FINDINGS = 20
@@ -32,7 +33,7 @@ FIRST_POSSIBLE = 10
 @router.get("")
 def show_list(
     request: Request,
-    visit: Reader,
+    visit: Concerned,
     session: TenantSession,
     now: Now,
     exploited: Literal["", "yes", "no"] = "",
@@ -77,7 +78,10 @@ def show(
     name: str,
     asset: Annotated[str, Query(max_length=253)] = "",
 ) -> Response:
-    """Show one vulnerability; with `asset`, also what it means for that host, affected or not."""
+    """Show one vulnerability; with `asset`, also what it means for that host, affected or not.
+
+    What is public is shown to whoever may read the knowledge; what it means here to whoever may read findings.
+    """
     found = get_vulnerability(session, name.replace("\x00", ""))
     if found is None:
         raise NotFound(
@@ -85,9 +89,14 @@ def show(
         )
     organization_id = visit.caller.organization_id
     filters = FindingFilters(vulnerability=found.row.name)
-    page = list_findings(session, organization_id, filters, None, FIRST_FINDINGS)
-    possible, _ = list_possible(session, organization_id, vulnerability_id=found.row.id, limit=FIRST_POSSIBLE)
-    hostname = asset.replace("\x00", "").strip()
+    may_find = visit.caller.may(Permission.FINDINGS_READ)
+    page = list_findings(session, organization_id, filters, None, FIRST_FINDINGS) if may_find else None
+    possible = (
+        list_possible(session, organization_id, vulnerability_id=found.row.id, limit=FIRST_POSSIBLE)[0]
+        if may_find
+        else []
+    )
+    hostname = asset.replace("\x00", "").strip() if may_find else ""
     hosts = list_assets(session, organization_id, hostname=hostname, limit=10).assets if hostname else ()
     asked = next((host for host in hosts if host.hostname.lower() == hostname.lower()), None)
     asked = asked or (hosts[0] if hosts else None)
@@ -99,9 +108,7 @@ def show(
         doubts=doubts_of(session, visit, now),
         found=found,
         row=found.row,
-        findings=page.rows,
-        total=f"more than {page.total:,}" if page.capped else f"{page.total:,}",
-        count=page.total,
+        concerned=page,
         possible=possible,
         may_triage=visit.caller.may(Permission.FINDINGS_TRIAGE),
         asset=hostname,

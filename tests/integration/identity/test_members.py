@@ -17,6 +17,7 @@ from sentrikat.domain.permissions import (
     INSTALLATION,
     ROLE_PERMISSIONS,
     Caller,
+    MemberRole,
     Permission,
     Role,
     permissions_of,
@@ -85,7 +86,7 @@ def two(database: Database, clock: FrozenClock) -> Two:
         return Two(acme.id, other.id, users)
 
 
-def names(database: Database, organization_id: int) -> dict[str, Role]:
+def names(database: Database, organization_id: int) -> dict[str, MemberRole]:
     with database.as_organization(organization_id) as session:
         return {row.login: row.role for row in list_members(session, organization_id)}
 
