@@ -45,6 +45,7 @@ besides. Such a role is given like a built-in one: on the page *Members*, with `
 * **Nobody gives or takes more than they hold.** Whoever gives a role, takes one away, or makes, changes or deletes one must hold each
   permission that the old and the new role let people do. Somebody whose role holds `members:manage` can so neither make an
   administrator nor demote one. The same holds for `keys:manage`: a key is given, or replaced, within what its maker may do.
+* Whoever holds `members:manage` or `keys:manage` is an administrator to the rule on [second factors](sign-in.md).
 * A change counts from the next click of the members, and so for their tokens. A role that members hold is not deleted.
 * The last administrator of an organization stays; a role of your own never counts as one, even if it holds every permission.
 * Names are of one organization, 1 to 60 characters, and compared without case. An organization has at most 50 roles of its own.

@@ -16,11 +16,15 @@ from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import text
 
 from sentrikat.app import create_app
+from sentrikat.domain.permissions import CHOOSABLE, COMMAND_LINE
+from sentrikat.identity import custom_roles
+from sentrikat.identity.accounts import set_role
+from sentrikat.identity.models import UserAccount
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
 from sentrikat.infra.settings import Settings
 from tests.flows.conftest import NOON
-from tests.flows.estate import furnish
+from tests.flows.estate import Estate, furnish
 from tests.postgres import SharedServer
 
 
@@ -65,6 +69,28 @@ def bring_bundles(database: Database, person: int) -> None:
             )
 
 
+def make_roles(database: Database, estate: Estate) -> None:
+    """Make a role that nobody holds, and one with the longest name there can be, which somebody holds."""
+    with database.as_system() as session:
+        custom_roles.create_role(
+            session,
+            estate.caller(),
+            name="Night shift",
+            description="Looks at what is found, and decides nothing.",
+            permissions=["findings:read", "inventory:read"],
+            now=NOON,
+        )
+        long = custom_roles.create_role(
+            session,
+            estate.caller(),
+            name="Inventarverantwortungsübernahmebeauftragte-der-Außenstellen",
+            permissions=CHOOSABLE,
+            now=NOON,
+        )
+        user = session.get_one(UserAccount, estate.users["both"])
+        set_role(session, COMMAND_LINE, user, estate.acme, long.role, now=NOON)
+
+
 @pytest.fixture(scope="module")
 def server(database_server: SharedServer) -> Iterator[str]:
     """The address of the application on a furnished database."""
@@ -72,6 +98,7 @@ def server(database_server: SharedServer) -> Iterator[str]:
     database = Database(database_server.clone_template(name), application_name="test")
     estate = furnish(database, FrozenClock(NOON))
     bring_bundles(database, estate.users["admin"])
+    make_roles(database, estate)
     listening = socket.create_server(("127.0.0.1", 0))
     app = create_app(Settings(), database.url, clock=FrozenClock(NOON))
     web = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))

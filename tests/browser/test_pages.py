@@ -28,6 +28,9 @@ PAGES = [
     "/profile",
     "/audit?check=true",
     "/members",
+    "/roles",
+    "/roles/1",
+    "/roles/2",
 ]
 # What an installation administrator sees beside them.
 INSTALLATION_PAGES = [

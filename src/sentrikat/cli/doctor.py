@@ -92,7 +92,11 @@ from user_account account left join totp_factor factor on factor.user_id = accou
 left join identity_provider provider on provider.id = account.provider_id
 where account.disabled_at is null and not account.break_glass and coalesce(provider.kind, '') <> 'saml'
   and (account.installation_admin
-       or exists (select from membership where user_id = account.id and role = 'administrator'))
+       or exists (
+           select from membership m
+           left join custom_role r on r.organization_id = m.organization_id and r.id = m.custom_role_id
+           where m.user_id = account.id
+             and (m.role = 'administrator' or r.permissions && array['keys:manage', 'members:manage'])))
 """)
 
 

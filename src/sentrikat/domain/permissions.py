@@ -84,6 +84,9 @@ INSTALLATION_ADMINISTRATOR: frozenset[Permission] = ROLE_PERMISSIONS[Role.ADMINI
 # What a role of an organization's own may be made of. Everybody holds their own profile, which is not chosen.
 CHOOSABLE: frozenset[Permission] = frozenset(Permission) - INSTALLATION - {Permission.PROFILE}
 
+# Whoever holds one of these decides what others may, whatever their role is called.
+ADMINISTERING: frozenset[Permission] = frozenset({Permission.KEYS_MANAGE, Permission.MEMBERS_MANAGE})
+
 # With one of these alone nothing of the organization can be changed; a guard test holds the routes to it.
 READ_ONLY: frozenset[Permission] = (_READING | _OVERSEEING | {Permission.INSTALLATION_READ}) - {
     Permission.PROFILE
@@ -207,6 +210,11 @@ SYSTEM = Caller(0, "system", INSTALLATION_ADMINISTRATOR)
 def chosen_permissions(words: Iterable[str]) -> frozenset[Permission]:
     """Read the permissions of a custom role as they are stored; words that this release does not know say nothing."""
     return frozenset(permission for permission in CHOOSABLE if permission.value in frozenset(words))
+
+
+def administers(role: MemberRole | None) -> bool:
+    """Say whether a role lets people decide what others may in the organization."""
+    return not ADMINISTERING.isdisjoint(permissions_of(role, installation_admin=False))
 
 
 def permissions_of(role: MemberRole | None, *, installation_admin: bool) -> frozenset[Permission]:

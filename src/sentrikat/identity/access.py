@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import Forbidden, SentriKatError
-from sentrikat.domain.permissions import INSTALLATION, Caller, Permission, Role, permissions_of
+from sentrikat.domain.permissions import INSTALLATION, Caller, Permission, administers, permissions_of
 from sentrikat.identity import web_sessions
 from sentrikat.identity.admission import SignInMethod, SignInRules
 from sentrikat.identity.queries import OrganizationRow, organizations_of
@@ -42,12 +42,12 @@ class Visit:
 
         Sign-in asks for it; this is for who became an administrator since, or was one when the rule was made.
         """
-        administers = self.session.installation_admin or any(
-            one.role is Role.ADMINISTRATOR for one in self.organizations
+        administering = self.session.installation_admin or any(
+            administers(one.role) for one in self.organizations
         )
         method, emergency = SignInMethod(self.session.method), self.session.break_glass
         if self.session.factor is None and rules.demands_factor(
-            method, break_glass=emergency, administers=administers
+            method, break_glass=emergency, administers=administering
         ):
             raise SecondFactorRequired(
                 "Nothing was changed: administrators need a second factor here, and you signed in without one.",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from sentrikat.domain.permissions import CustomRole, MemberRole, Role, chosen_permissions
+from sentrikat.domain.permissions import CustomRole, MemberRole, Role, administers, chosen_permissions
 from sentrikat.identity.models import (
     ApiKey,
     Membership,
@@ -138,10 +138,13 @@ def organizations_of(session: Session, user_id: int, *, installation_admin: bool
 
 def is_administrator_somewhere(session: Session, user_id: int) -> bool:
     """Say whether a person administers an organization."""
-    query = select(Membership.user_id).where(
-        Membership.user_id == user_id, Membership.role == Role.ADMINISTRATOR
+    query = (
+        select(*ROLE_COLUMNS)
+        .select_from(Membership)
+        .outerjoin(StoredRole, HELD_ROLE)
+        .where(Membership.user_id == user_id)
     )
-    return session.scalar(query.limit(1)) is not None
+    return any(administers(role_in(row)) for row in session.execute(query))
 
 
 def list_organizations(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from sentrikat.domain.errors import Conflict, Forbidden, InvalidInput
 from sentrikat.domain.permissions import (
+    ADMINISTERING,
     CHOOSABLE,
     KEY_SCOPES,
     ROLE_PERMISSIONS,
@@ -17,8 +18,12 @@ from sentrikat.domain.permissions import (
     Permission,
     Role,
 )
-from sentrikat.identity import api_keys, custom_roles, members
-from tests.integration.identity.conftest import Place, visit_of
+from sentrikat.identity import api_keys, custom_roles, members, web_sessions
+from sentrikat.identity.access import visit_of_cookie
+from sentrikat.identity.admission import SignInRules
+from sentrikat.identity.models import UserAccount
+from sentrikat.identity.queries import is_administrator_somewhere
+from tests.integration.identity.conftest import LIMITS, Place, visit_of
 
 PEPPER = b"a pepper for tests that is long enough"
 # What somebody needs who is to look after members without being an administrator.
@@ -193,3 +198,32 @@ def test_who_may_make_keys_makes_none_that_may_more(place: Place) -> None:
     assert refused.value.code == "more_than_own"
     with place.database.as_organization(place.acme) as session:
         api_keys.revoke_key(session, keeper, whole.id, now=now)  # ends what it may, and shows nobody a secret
+
+
+@pytest.mark.parametrize(
+    ("permissions", "administers"),
+    [
+        (["members:manage"], True),  # lets people in
+        (["keys:manage", "inventory:read"], True),  # makes keys
+        (sorted(CHOOSABLE - ADMINISTERING), False),
+    ],
+)
+def test_who_decides_what_others_may_is_an_administrator_to_the_rule_on_second_factors(
+    place: Place, permissions: list[str], administers: bool
+) -> None:
+    place.give("jane", place.make("Of our own", permissions))
+    now = place.clock.now()
+    with place.database.as_system() as session:
+        assert is_administrator_somewhere(session, place.users["jane"]) is administers
+        user = session.get_one(UserAccount, place.users["jane"])
+        opened = web_sessions.open_session(
+            session, user, place.acme, LIMITS, now=now, address=None, user_agent=None
+        )
+        visit = visit_of_cookie(session, opened.token, LIMITS, address=None, now=now)
+    assert visit is not None
+    rules = SignInRules(LIMITS, second_factor="administrators")
+    if administers:
+        with pytest.raises(Forbidden, match="second factor"):
+            visit.require_factor(rules)
+    else:
+        visit.require_factor(rules)
