@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from sentrikat.audit.journal import record
@@ -34,10 +34,12 @@ from sentrikat.identity.models import (
     RecoveryCode,
     SecurityNotice,
     SignInAttempt,
+    StoredRole,
     TotpFactor,
     UserAccount,
     WebSession,
 )
+from sentrikat.identity.queries import HELD_ROLE
 from sentrikat.identity.saml.models import SamlSession
 
 _INSTALLATION = 0  # the chain of what concerns no organization
@@ -172,8 +174,14 @@ def _account(session: Session, user: UserAccount) -> dict[str, Any]:
 def _kept(user: UserAccount) -> dict[str, Select[*tuple[Any, ...]]]:
     """Give what is read for each part of the document; secrets and their hashes are not among the columns."""
     return {
-        "memberships": select(Organization.slug, Organization.name, Membership.role, Membership.created_at)
+        "memberships": select(
+            Organization.slug,
+            Organization.name,
+            func.coalesce(StoredRole.name, Membership.role).label("role"),
+            Membership.created_at,
+        )
         .join(Membership, Membership.organization_id == Organization.id)
+        .outerjoin(StoredRole, HELD_ROLE)
         .where(Membership.user_id == user.id)
         .order_by(Organization.slug),
         "sessions": select(
