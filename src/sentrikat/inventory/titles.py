@@ -15,6 +15,7 @@ dictionary deprecated comes with the one that replaced it.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from sqlalchemy.orm import Session
 from sentrikat.catalogue.corrections import correction_of
 from sentrikat.catalogue.packages import product_of_package
 from sentrikat.domain.advisory import Product
-from sentrikat.domain.cpe.name import CpeName
+from sentrikat.domain.cpe.name import CpeName, edition_product
 from sentrikat.domain.inventory import APPLICATION_KINDS, LANGUAGE_KINDS, Component
 from sentrikat.domain.matching.claim import Identity
 from sentrikat.domain.matching.identity import declared_cpe, declared_products, identity_of
@@ -143,6 +144,7 @@ def names_of(component: Component) -> set[str]:
     return _declared_spellings(name) if name is not None else set(spellings(component))
 
 
+_EDITION_WORD = re.compile(r"(?<![a-z])esr(?![a-z])", re.IGNORECASE)  # also of 128.0esr
 _MOST_HOMES = 4  # groups one artifact was published under; more of them is a word anybody uses
 
 
@@ -156,6 +158,23 @@ class Choice:
 
 
 NOBODY = Choice()
+
+
+def _of_its_edition(component: Component, choice: Choice) -> Choice:
+    """Give the product of the edition that title or version name, where that is a product apart: Firefox ESR."""
+    said = {word for one in (component.name, component.version or "") for word in _EDITION_WORD.findall(one)}
+    if not said:
+        return choice
+    found: dict[Product, None] = {}
+    for one in choice.products:
+        name = next(
+            (name for word in said if (name := edition_product(one.name, word.lower())) != one.name), None
+        )
+        if name is None:
+            found[one] = None
+        elif one.ecosystem != CVE5:  # CVE records name the edition in words of its own
+            found[Product(one.ecosystem, name)] = None
+    return Choice(tuple(found), choice.method, choice.confidence)
 
 
 def _has_cpe(choice: Choice) -> bool:
@@ -279,7 +298,7 @@ class TitleIndex:
             return Choice(tuple(map(product_named, correction.products)), "correction", 1.0)
         if (product := product_of_package_url(component)) is not None:
             return Choice((product,), "package_index", 0.95)
-        choice = self._by_letters(component)
+        choice = _of_its_edition(component, self._by_letters(component))
         if _has_cpe(choice):
             return self._with_replacements(choice)
         best = believed(self.ranked.get(component, ()))
@@ -287,7 +306,7 @@ class TitleIndex:
             return choice
         # What CVE records call it in words stays: NVD and they speak of different flaws.
         products = (Product("cpe:a", best.candidate.name), *choice.products)
-        return self._with_replacements(Choice(products, "likeness", best.score))
+        return self._with_replacements(_of_its_edition(component, Choice(products, "likeness", best.score)))
 
     def is_open(self, component: Component) -> bool:
         """Say whether neither a correction nor its letters lead a component to a CPE name."""

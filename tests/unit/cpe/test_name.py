@@ -200,3 +200,18 @@ def test_a_version_carries_its_update(version: str, update: str, plain: str | No
 def test_the_attributes_are_in_the_order_of_the_specification() -> None:
     assert parse("cpe:2.3:a:b:c:d:e:f:g:h:i:j:k") == CpeName(*"abcdefghijk")
     assert len(ATTRIBUTES) == 11
+
+
+@pytest.mark.parametrize(
+    ("written", "product"),
+    [
+        ("cpe:2.3:a:mozilla:firefox:*:*:*:*:esr:*:*:*", "mozilla:firefox_esr"),
+        ("cpe:2.3:a:mozilla:firefox_esr:*:*:*:*:*:*:*:*", "mozilla:firefox_esr"),
+        ("cpe:2.3:a:mozilla:firefox:*:*:*:*:-:*:*:*", "mozilla:firefox"),
+        ("cpe:2.3:a:mozilla:firefox:*:*:*:*:*:*:*:*", "mozilla:firefox"),
+        # until 2025 Thunderbird had no other line: what is said of it is said of the extended one
+        ("cpe:2.3:a:mozilla:thunderbird:*:*:*:*:esr:*:*:*", "mozilla:thunderbird"),
+    ],
+)
+def test_an_edition_with_versions_of_its_own_is_a_product(written: str, product: str) -> None:
+    assert product_of(parse(written)) == Product("cpe:a", product)

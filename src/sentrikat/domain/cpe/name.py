@@ -155,9 +155,19 @@ def has_wildcard(attribute: str) -> bool:
     return any(character in "*?" for character in _ESCAPED.sub("", attribute))
 
 
+# Editions with versions and repairs of their own, which NVD has filed as products and, since 2025, as editions. The plain
+# name never means them: "Firefox before 118" says nothing of Firefox ESR 115.3, which has the same repairs.
+_EDITION_PRODUCTS = {("mozilla:firefox", "esr"): "mozilla:firefox_esr"}
+
+
+def edition_product(product: str, edition: str) -> str:
+    """Give the product that an edition of vendor:product is; itself for all that are judged together."""
+    return _EDITION_PRODUCTS.get((product, edition), product)
+
+
 def product_of(name: CpeName) -> Product:
     """Give the product the name is about: ('cpe:a', 'vendor:product')."""
-    return Product(f"cpe:{name.part}", f"{name.vendor}:{name.product}")
+    return Product(f"cpe:{name.part}", edition_product(f"{name.vendor}:{name.product}", name.sw_edition))
 
 
 def version_of(name: CpeName) -> str | None:

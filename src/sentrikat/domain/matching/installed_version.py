@@ -28,6 +28,7 @@ _BRACKETS = re.compile(r"\([^()]*\)")
 # Another program's version stands behind these: "Tools for .NET 3.5", "Ruby 3.2.2 with MSYS2 2023.7".
 _OTHERS = re.compile(r"\b(?:for|with|from|on|in)\b", re.IGNORECASE)
 _LEADING_LETTERS = re.compile(r"[a-z]{1,3}\s+(?=\d+\.)", re.IGNORECASE)
+_EDITION = re.compile(r"(?<=\d)esr\b.*", re.IGNORECASE)
 _YEAR = re.compile(r"\b(20\d\d)\b")
 _COLDFUSION = re.compile(r"(20\d\d|\d\d)\.0\.(\d+)(?:\.\d+)?")
 _CITRIX = re.compile(r"(1[89]|[2-9]\d)\.(\d{1,2})\.(\d+)\.\d+")
@@ -59,8 +60,8 @@ def version_and_update(component: Component) -> tuple[str | None, str]:
     if bracketed := _BUILD_IN_BRACKETS.fullmatch(version):
         # "5.11.1 (6602)": the marketing version, which is what statements name, and a build.
         return bracketed[1], ANY
-    # AnyDesk registers "ad 7.1.13".
-    return _LEADING_LETTERS.sub("", version), ANY
+    # AnyDesk registers "ad 7.1.13", Mozilla's own version of Firefox ESR is "128.0esr".
+    return _EDITION.sub("", _LEADING_LETTERS.sub("", version)), ANY
 
 
 def _named_release(title: str) -> str | None:
