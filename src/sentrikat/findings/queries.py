@@ -119,7 +119,9 @@ _COLUMNS = """
     v.exploited_since, v.ransomware, v.enisa_exploited_since, v.exploit_public, v.epss, f.verdict, f.opened_at,
     f.closed_at, f.close_reason, f.due_at,
     f.policy, f.outcome, f.tier, f.priority, r.source, r.status, r.described, r.remedy, r.note, r.scheme, r.introduced,
-    r.introduced_excluded, r.fixed, r.last_affected, p.ecosystem, p.name as product, c.namespace as release
+    r.introduced_excluded, r.fixed, r.last_affected, p.ecosystem, p.name as product, c.namespace as release,
+    (select i.version from component_product i where i.component_id = f.component_id and i.product_id = r.product_id)
+        as compared
 """
 
 # The install a finding rests on: the current one, else the last. Each half has an index of its own; asked as one,
@@ -427,5 +429,8 @@ def _sentence(row: Row[Any]) -> str:
         Remedy(row.remedy) if row.remedy else None,
         _repair(row),
     )
-    comparison = f"; {row.component_version} < {row.fixed}" if row.fixed and row.verdict == "affected" else ""
+    compared = (
+        row.compared or row.component_version
+    )  # what was held against the span may be read out of the title
+    comparison = f"; {compared} < {row.fixed}" if row.fixed and row.verdict == "affected" else ""
     return f"{start}; {said}{comparison}."

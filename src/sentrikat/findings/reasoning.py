@@ -189,8 +189,14 @@ def _identity_step(component: KnownComponent, identity: Identity) -> Step:
     return Step(
         "Identity",
         f"{component.name} is taken for {identity.product.name} ({identity.product.ecosystem}), because"
-        f" {reason}{sure}.",
+        f" {reason}{sure}.{_read_as(component, identity)}",
     )
+
+
+def _read_as(component: KnownComponent, identity: Identity) -> str:
+    if identity.version == component.version or identity.product.ecosystem not in {"cpe:a", "cve5"}:
+        return ""
+    return f" Its version is read as {identity.version}."
 
 
 def statement_step(title: str, claim: Claim) -> Step:

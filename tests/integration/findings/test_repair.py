@@ -10,7 +10,7 @@ from sentrikat.findings.explain import explain_finding
 from sentrikat.findings.queries import FindingFilters, FindingRow, list_findings
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database.sessions import Database
-from tests.builders import advisory, new_organization, publish, report, statement
+from tests.builders import WINDOWS, advisory, new_organization, publish, report, statement
 
 UBUNTU = {"family": "linux", "name": "ubuntu", "version": "16.04"}
 ROCKY = {"family": "linux", "name": "rocky", "version": "9.3"}
@@ -142,3 +142,31 @@ def test_a_release_that_is_judged_no_more_is_explained_by_a_later_one(
         "The support of this release has ended; moving to one that is supported, such as debian:11, which has 2.0-1,"
         " would close this finding."
     )
+
+
+def test_a_version_read_out_of_the_title_is_the_one_that_is_shown_compared(
+    database: Database, clock: FrozenClock
+) -> None:
+    """IntelliJ IDEA registers its branch, which is no number that statements name."""
+    number = new_organization(database)
+    said = statement("cpe:a", "jetbrains:intellij_idea", fixed="2023.3.3")
+    assert (
+        publish(database, clock, "nvd", advisory("CVE-2026-2001", said, source="nvd")).outcome == "succeeded"
+    )
+    software = {
+        "type": "windows",
+        "name": "IntelliJ IDEA 2023.2.1",
+        "version": "232.9559.62",
+        "vendor": "JetBrains s.r.o.",
+    }
+    report(database, clock, number, "host", [software], os=WINDOWS)
+
+    with database.as_organization(number) as session:
+        (row,) = list_findings(session, number, FindingFilters()).rows
+        explained = explain_finding(session, number, row.id)
+
+    assert row.sentence.startswith("host runs IntelliJ IDEA 2023.2.1 232.9559.62; ")
+    assert row.sentence.endswith("; 2023.2.1 < 2023.3.3.")
+    assert explained is not None
+    (identity,) = (step.text for step in explained.chain if step.title == "Identity")
+    assert identity.endswith("Its version is read as 2023.2.1.")

@@ -43,7 +43,6 @@ MAKERS: dict[str, str] = {
     "advancedmicrodevices": "amd",
     "businessmachines": "ibm",  # International Business Machines, without filler
     "environmentalresearchinstitute": "esri",  # Environmental Systems Research Institute, without filler
-    "macromedia": "adobe",  # bought by Adobe, which NVD files its programs under
     "curl": "haxx",  # the curl project; NVD files it under the domain of its author
     "transmission": "transmissionbt",
     "nitro": "gonitro",  # NVD files Nitro's programs under three names, most under the maker's domain
