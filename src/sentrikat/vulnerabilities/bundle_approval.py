@@ -24,7 +24,15 @@ from sentrikat.infra.clock import Clock
 from sentrikat.infra.database.sessions import Database
 from sentrikat.infra.jobs.queue import enqueue
 from sentrikat.infra.settings import Settings
-from sentrikat.vulnerabilities.bundle_import import GOOD, Offer, offered, reject, staged_file, take_in
+from sentrikat.vulnerabilities.bundle_import import (
+    GOOD,
+    Offer,
+    is_person,
+    offered,
+    reject,
+    staged_file,
+    take_in,
+)
 from sentrikat.vulnerabilities.canary import Limits
 from sentrikat.vulnerabilities.run import AfterMerge
 
@@ -106,7 +114,7 @@ def _shown(row: Row[Any], caller: Caller) -> OfferedBundle:
         holds=tuple(Part(**one) for one in row.holds),
         state=row.state,
         waits=waits,
-        may_approve=waits and row.offered_by != caller.actor,
+        may_approve=waits and is_person(caller) and row.offered_by != caller.actor,
         offered_at=row.offered_at,
         offered_by=row.brought_by,
         decided_at=row.decided_at,

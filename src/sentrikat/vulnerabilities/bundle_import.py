@@ -174,6 +174,11 @@ def waiting(session: Session, caller: Caller) -> list[Waiting]:
     return [Waiting(*row) for row in rows]
 
 
+def is_person(caller: Caller) -> bool:
+    """Say whether an account of a person asks. Whoever brought a bundle may hold the key of the admin API as well."""
+    return caller.actor.startswith("user:")
+
+
 def staged_file(session: Session, settings: Settings, caller: Caller, offer_id: int) -> tuple[Path, str]:
     """Give the staged file that `caller` may approve and the digest it must have; Conflict for whoever offered it."""
     caller.require(Permission.INSTALLATION_MANAGE)
@@ -183,6 +188,12 @@ def staged_file(session: Session, settings: Settings, caller: Caller, offer_id: 
             f"Bundle {offer_id} was not approved: {caller.actor} offered it, and a second person decides.",
             hint="Have another installation administrator approve it. It keeps waiting; nothing was changed.",
             code="bundle_same_person",
+        )
+    if not is_person(caller):
+        raise Conflict(
+            f"Bundle {offer_id} was not approved: {caller.actor} is no person, and a second person decides.",
+            hint="Have an installation administrator sign in and approve it. It keeps waiting; nothing was changed.",
+            code="bundle_no_person",
         )
     return settings.data_dir / "bundles" / str(row.file), str(row.sha256)
 

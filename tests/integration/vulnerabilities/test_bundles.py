@@ -622,6 +622,16 @@ def test_the_second_person_approves_and_the_first_cannot(isolated: Site, bundle:
     ]
 
 
+def test_a_key_is_no_second_person(isolated: Site, bundle: Path) -> None:
+    """Whoever brought it may hold the key of the admin API as well, and no name would stand with the approval."""
+    number = offer_by(isolated, bundle, FIRST)
+
+    with pytest.raises(Conflict, match="admin_api is no person, and a second person decides"):
+        approve(isolated, number, Caller(0, "admin_api", INSTALLATION_ADMINISTRATOR))
+
+    approve(isolated, number, SECOND)
+
+
 def test_a_rejected_bundle_is_gone_and_may_be_offered_again(isolated: Site, bundle: Path) -> None:
     number = offer_by(isolated, bundle, FIRST)
     reject(isolated.database, isolated.settings, SECOND, number, isolated.clock)
