@@ -42,7 +42,7 @@ name, and a box for each permission of the table above but those of the installa
 besides. Such a role is given like a built-in one: on the page *Members*, with `PATCH /api/v1/members/{user_id}`, or with
 `sentrikat users set-role jane "Night shift" --organization main`.
 
-* **Nobody gives or takes more than they hold.** Whoever gives a role, takes one away, or makes, changes or deletes one must hold each
+* **Nobody gives or takes more than they hold** ([why](../adr/0036-nobody-gives-more-than-they-hold.md)). Whoever gives a role, takes one away, or makes, changes or deletes one must hold each
   permission that the old and the new role let people do. Somebody whose role holds `members:manage` can so neither make an
   administrator nor demote one. The same holds for `keys:manage`: a key is given, or replaced, within what its maker may do.
 * Whoever holds `members:manage` or `keys:manage` is an administrator to the rule on [second factors](sign-in.md).
@@ -51,7 +51,8 @@ besides. Such a role is given like a built-in one: on the page *Members*, with `
 * Names are of one organization, 1 to 60 characters, and compared without case. An organization has at most 50 roles of its own.
 * Pages and answers keep to the permissions: the page of an asset shows its findings to whoever may read findings, and its reports to
   whoever may read reports. Who is given `members:manage` or `keys:manage` mostly needs `members:read` or `keys:read` beside it.
-* Group rules of identity providers give built-in roles only, for they belong to the installation and not to one organization.
+* Group rules of identity providers, and the select on the page of a user, give built-in roles only: they belong to the installation, and
+  not to one organization.
 * During an upgrade without downtime, give such roles when no process of the release before is left: it does not know them, and answers
   their members with an error.
 

@@ -232,7 +232,7 @@ class World:
         if call.login is not None:
             cookie = session_of(self.database, self.clock, self.estate, call.login, factor="totp")
             self.scalar(
-                "update web_session set organization_id = :o, factor = 'totp' where id = (select max(id) from web_session) returning 1",
+                "update web_session set organization_id = :o where id = (select max(id) from web_session) returning 1",
                 o=self.estate.acme,
             )
             if call.seed is not None:

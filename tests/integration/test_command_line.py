@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sentrikat.cli import run
+from sentrikat.domain.permissions import COMMAND_LINE
 from sentrikat.feeds.registry import FEEDS
+from sentrikat.identity import custom_roles
 from sentrikat.identity.accounts import create_first_administrator
+from sentrikat.identity.organizations import get_by_slug
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
 
@@ -95,6 +100,28 @@ def test_the_doctor_names_administrators_with_a_password_alone(
         monkeypatch.setenv("SENTRIKAT_SECOND_FACTOR", rule)
         run(["doctor"])
         assert mark in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_external")
+def test_a_role_of_an_organization_s_own_is_given_by_its_name(
+    database: Database, capsys: pytest.CaptureFixture[str], clock: FrozenClock
+) -> None:
+    assert run(["users", "organizations", "add", "main"]) == 0
+    with database.as_system() as session:
+        main = get_by_slug(session, "main")
+        for name, permissions in (("Night shift", ["inventory:read"]), ("Keepers", ["members:manage"])):
+            caller = replace(COMMAND_LINE, organization_id=main.id)
+            custom_roles.create_role(session, caller, name=name, permissions=permissions, now=clock.now())
+
+    assert run(["users", "add", "jane", "--organization", "main", "--role", "night SHIFT"]) == 0
+    assert run(["doctor"]) in {0, 1}
+    assert "0 of 0" in capsys.readouterr().out  # jane decides about nobody
+    assert run(["users", "set-role", "jane", "Keepers", "--organization", "main"]) == 0
+    assert "jane is now Keepers of main." in capsys.readouterr().out
+    run(["doctor"])
+    assert "1 of 1 administrators have none" in capsys.readouterr().out
+    assert run(["users", "set-role", "jane", "Emperor", "--organization", "main"]) != 0
+    assert "there is no role “Emperor”" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_external")
