@@ -341,3 +341,41 @@ def test_nobody_sees_a_page_that_breaks_the_policy(browser: Browser, server: str
 
     assert broken == {}
     assert [words for words in said if "status of 40" not in words] == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_long_name_of_a_role_pushes_no_button_out_of_sight(
+    browser: Browser, server: str, width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    sign_in(page, server)
+    page.goto(f"{server}/members")
+    boxes = [
+        page.get_by_role("button", name=name, exact=True).bounding_box()
+        for name in ("Change the role of both", "Remove both")
+    ]
+    context.close()
+
+    assert all(box is not None and box["x"] + box["width"] <= width for box in boxes)
+
+
+def test_a_role_is_made_changed_and_deleted_without_scripts(browser: Browser, server: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, server)
+    page.goto(f"{server}/members")
+    page.get_by_role("link", name="Roles", exact=True).first.click()
+    page.get_by_label("Name", exact=True).fill("By hand")
+    page.get_by_label("read the audit log").check()
+    page.get_by_role("button", name="Create role").click()
+    page.get_by_role("link", name="Change By hand").click()
+    page.get_by_label("read the audit log").uncheck()
+    page.get_by_label("see which API keys there are").check()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("rowheader", name="By hand").get_by_role("link").click()
+    expect(page.get_by_label("see which API keys there are")).to_be_checked()
+    expect(page.get_by_label("read the audit log")).not_to_be_checked()
+    page.get_by_role("button", name="Delete role").click()
+    expect(page.get_by_role("link", name="By hand")).to_have_count(0)
+    context.close()
