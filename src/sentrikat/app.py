@@ -99,6 +99,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
         app.add_exception_handler(kind, answer)
     app.state.settings = settings
     app.state.database = database
+    app.state.sign_in_banner = settings.sign_in_banner()
     app.state.pepper = cache(partial(open_pepper, settings))  # read, or made, when the first key is asked for
     app.state.clock = clock if clock is not None else SystemClock()
     # Two hash at once (passwords.py); the third finds the next ready. All others wait without a thread.

@@ -51,6 +51,7 @@ PUBLIC = {
     "/saml/{provider_id}/finish": "nobody is signed in before it; a ticket and the cookie of its question open it",
     "/saml/{provider_id}/logout": "providers end sessions here, and prove themselves by their signature",
     "/sign-in/new-password": "asks for the cookie of a half-open sign-in",
+    "/privacy": "what is kept about people is told before they sign in",
     "/forgot-password": "whoever lost a password is not signed in",
     "/reset-password": "asks for the token of a mailed link",
     "/static/{digest}/{name}": "the sign-in page needs its style",

@@ -22,6 +22,7 @@ from sentrikat.domain.errors import InvalidInput
 
 PREFIX = "SENTRIKAT_"
 
+LARGEST_BANNER = 16 * 1024  # bytes; a page that somebody reads before signing in
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 # Variables of the test run and the tools, which share the prefix but are no server settings.
@@ -90,6 +91,16 @@ class Settings(BaseSettings):
         default=None,
         description="Whom to tell of a weakness of this installation, such as mailto:security@example.org or an https "
         "address; served as /.well-known/security.txt (RFC 9116). Unset: there is no such file.",
+    )
+    privacy_notice_url: str | None = Field(
+        default=None,
+        description="https address of your own privacy notice, linked from the page /privacy, which says what is kept "
+        "about people and why. Unset: that page alone.",
+    )
+    sign_in_banner_file: Path | None = Field(
+        default=None,
+        description="Text file shown before everybody who signs in, such as a notice about the use of this system; at "
+        "most 16 KiB of UTF-8. Read at the start.",
     )
     max_report_bytes: int = Field(
         default=20 * 1024 * 1024,  # the largest real host seen has 12,000 packages: 4 MB of JSON
@@ -409,6 +420,8 @@ class Settings(BaseSettings):
         "database_url",
         "public_url",
         "security_contact",
+        "privacy_notice_url",
+        "sign_in_banner_file",
         "feed_base_url",
         "proxy",
         "ca_file",
@@ -447,6 +460,13 @@ class Settings(BaseSettings):
             raise ValueError("must begin with mailto:, https:// or tel: and be one line")
         return value
 
+    @field_validator("privacy_notice_url")
+    @classmethod
+    def _is_https(cls, value: str | None) -> str | None:
+        if value is not None and (not value.startswith("https://") or not value.isprintable()):
+            raise ValueError("must begin with https:// and be one line")
+        return value
+
     @field_validator("outbound_allow")
     @classmethod
     def _may_be_reached(cls, value: str | None) -> str | None:
@@ -461,6 +481,16 @@ class Settings(BaseSettings):
     def _ca_file_exists(self) -> Self:
         if self.ca_file is not None and not self.ca_file.is_file():
             raise ValueError(f"SENTRIKAT_CA_FILE: there is no file {self.ca_file}")
+        return self
+
+    @model_validator(mode="after")
+    def _banner_can_be_shown(self) -> Self:
+        # Whoever must show it must not find out later that nobody saw it.
+        if self.sign_in_banner_file is not None:
+            try:
+                self.sign_in_banner()
+            except (OSError, ValueError) as error:
+                raise ValueError(f"SENTRIKAT_SIGN_IN_BANNER_FILE: {error}") from error
         return self
 
     @model_validator(mode="after")
@@ -503,6 +533,18 @@ class Settings(BaseSettings):
         for text in filter(None, value.replace(",", " ").split()):
             ipaddress.ip_network(text)  # its ValueError names the text
         return value
+
+    def sign_in_banner(self) -> str | None:
+        """Read the text shown before signing in; ValueError when it is empty, too long, or no text."""
+        if self.sign_in_banner_file is None:
+            return None
+        content = self.sign_in_banner_file.read_bytes()
+        if len(content) > LARGEST_BANNER:
+            raise ValueError(f"{self.sign_in_banner_file} is larger than {LARGEST_BANNER:,} bytes")
+        text = content.decode("utf-8-sig").replace("\r\n", "\n").strip()
+        if not text:
+            raise ValueError(f"{self.sign_in_banner_file} is empty")
+        return text
 
     @property
     def admin_networks(self) -> tuple[str, ...]:

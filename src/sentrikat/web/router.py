@@ -18,6 +18,7 @@ from sentrikat.web import (
     organizations,
     overview,
     possible,
+    privacy,
     profile,
     reset_password,
     roles,
@@ -36,6 +37,7 @@ router = APIRouter()
 for part in (
     static,
     security_txt,
+    privacy,
     sign_in,
     saml,
     sign_in_steps,

@@ -207,6 +207,7 @@ def _form(
         ways_in=ways_in(request),
         changed=changed,
         resets=is_offered(settings),
+        banner=request.app.state.sign_in_banner,
     )
     answer.set_cookie(
         cookies.visitor,
