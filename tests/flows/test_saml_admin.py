@@ -74,6 +74,55 @@ def test_pasted_metadata_fills_the_form_and_saves_nothing(client: TestClient) ->
     assert "Not saved" not in client.get("/identity-providers").text
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        METADATA.encode(),
+        b"\xef\xbb\xbf" + METADATA.encode(),  # as Windows saves it
+    ],
+    ids=["plain", "with a mark of its bytes"],
+)
+def test_a_file_of_metadata_fills_the_form_and_saves_nothing(client: TestClient, content: bytes) -> None:
+    csrf = client.get("/api/v1/me").json()["csrf_token"]
+    page = client.post(
+        "/identity-providers/saml",
+        data={"csrf_token": csrf, "name": "Not saved", "metadata": "<html/>"},
+        files={"metadata_file": ("idp.xml", content, "text/xml")},
+    )
+
+    assert page.status_code == 200, page.text
+    assert 'value="https://idp.example.org/sso"' in page.text
+    assert "Not saved" not in client.get("/identity-providers").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "files", "status"),
+    [
+        ({}, [("metadata_file", ("a.xml", b"\x00\xff no document", "text/xml"))], 422),
+        ({"csrf_token": "wrong"}, [("metadata_file", ("a.xml", METADATA.encode(), "text/xml"))], 403),
+        ({}, [("metadata_file", ("a.xml", b"<a/>", "text/xml"))] * 2, 400),  # one is enough
+    ],
+    ids=["no metadata", "without its token", "two files"],
+)
+def test_a_file_that_does_not_fit_is_refused_in_words(
+    client: TestClient,
+    fields: dict[str, str],
+    files: list[tuple[str, tuple[str, bytes, str]]],
+    status: int,
+) -> None:
+    csrf = client.get("/api/v1/me").json()["csrf_token"]
+    page = client.post("/identity-providers/saml", data={"csrf_token": csrf, **fields}, files=files)
+
+    assert page.status_code == status, page.text
+
+
+def test_other_forms_still_take_no_file(client: TestClient) -> None:
+    csrf = client.get("/api/v1/me").json()["csrf_token"]
+    page = client.post("/users", data={"csrf_token": csrf, "login": "x"}, files={"f": ("a", b"x")})
+
+    assert page.status_code in {400, 422}
+
+
 def test_metadata_that_is_none_is_said_beside_its_field(client: TestClient) -> None:
     page = client.post("/identity-providers/saml", data={"action": "read", "metadata": "<html/>"})
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 
 from sentrikat.domain.errors import Forbidden, InvalidInput
 from sentrikat.domain.permissions import Permission
@@ -189,7 +189,7 @@ Now = Annotated[datetime, Depends(now_of)]
 
 
 async def read_form(request: Request) -> FormData:
-    """Read a form of plain fields; our pages send no files."""
+    """Read a form of plain fields; our pages send no files, but for the one of `FormWithFile`."""
     form = await request.form(max_files=0, max_fields=100)
     if any(not isinstance(value, str) for value in form.values()):
         raise InvalidInput("The form was not accepted: it holds a file.", hint="Nothing was changed.")
@@ -201,6 +201,19 @@ def _form_of_visit(
     visit: Annotated[Visit, Depends(signed_in)],
     form: Annotated[FormData, Depends(read_form)],
 ) -> dict[str, str]:
+    return _checked(request, visit, form)
+
+
+async def _form_with_file(
+    request: Request, visit: Annotated[Visit, Depends(signed_in)]
+) -> tuple[dict[str, str], bytes]:
+    async with request.form(max_files=1, max_fields=100) as form:
+        fields = _checked(request, visit, form)
+        file = next((value for value in form.values() if isinstance(value, UploadFile)), None)
+        return fields, await file.read() if file is not None else b""
+
+
+def _checked(request: Request, visit: Visit, form: FormData) -> dict[str, str]:
     given = form.get(CSRF_FIELD) or request.headers.get("X-CSRF-Token")
     if not is_csrf_token(visit.session, str(given) if given is not None else None):
         raise Forbidden(
@@ -213,6 +226,10 @@ def _form_of_visit(
 
 Form = Annotated[dict[str, str], Depends(_form_of_visit)]
 """The fields of a form that carried the session's token."""
+
+
+FormWithFile = Annotated[tuple[dict[str, str], bytes], Depends(_form_with_file)]
+"""The same of a form that may bring one file, and that file; no larger than a request may be."""
 
 
 def text_fields(form: FormData) -> dict[str, str]:

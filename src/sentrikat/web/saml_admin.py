@@ -22,7 +22,16 @@ from sentrikat.identity.saml.names import NAME_ID_FORMATS, PERSISTENT, POST, RED
 from sentrikat.identity.saml.providers import KIND, SamlProvider, get_provider
 from sentrikat.identity.saml.settings import FROM_METADATA, as_pem, split_certificates
 from sentrikat.infra.encryption import open_vault
-from sentrikat.web.context import Form, Now, SystemSession, database_of, requires, settings_of, vault_of
+from sentrikat.web.context import (
+    Form,
+    FormWithFile,
+    Now,
+    SystemSession,
+    database_of,
+    requires,
+    settings_of,
+    vault_of,
+)
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
 
@@ -73,8 +82,11 @@ def show_new(request: Request, visit: Manager, now: Now) -> Response:
 
 
 @router.post("/saml")
-def create(request: Request, visit: Manager, now: Now, form: Form) -> Response:
-    """Add a provider, or read pasted metadata into the form."""
+def create(request: Request, visit: Manager, now: Now, sent: FormWithFile) -> Response:
+    """Add a provider, or read its metadata, pasted or a file, into the form."""
+    form, file = sent
+    if file:
+        return _new(request, visit, now, _read(form, file))
     if _asks_to_read(form):
         return _new(request, visit, now, _read(form))
     try:
@@ -101,12 +113,13 @@ def show(request: Request, visit: Reader, session: SystemSession, now: Now, prov
 
 
 @router.post("/{provider_id}/saml")
-def change(request: Request, visit: Manager, now: Now, provider_id: int, form: Form) -> Response:
-    """Save a provider's settings, or read pasted metadata into the form; switching it off ends its sessions."""
+def change(request: Request, visit: Manager, now: Now, provider_id: int, sent: FormWithFile) -> Response:
+    """Save a provider's settings, or read its metadata into the form; switching it off ends its sessions."""
+    form, file = sent
     database = database_of(request)
-    if _asks_to_read(form):
+    if file or _asks_to_read(form):
         with database.as_system() as session:
-            return _one(request, session, visit, now, provider_id, _read(form))
+            return _one(request, session, visit, now, provider_id, _read(form, file))
     try:
         with database.as_system() as session:
             provider = providers.access_provider(
@@ -183,10 +196,10 @@ def _settings(form: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _read(form: dict[str, str]) -> Filled:
-    """Fill the form from pasted metadata; nothing is saved before somebody has looked at it."""
+def _read(form: dict[str, str], file: bytes = b"") -> Filled:
+    """Fill the form from metadata, of a file before what was pasted; nothing is saved before somebody has looked at it."""
     try:
-        found = read_metadata(form.get("metadata", "").strip().encode())
+        found = read_metadata(file or form.get("metadata", "").strip().encode())
     except InvalidInput as error:
         return Filled(form, error)
     configuration = replace(_EMPTY, **{name: getattr(found, name) for name in FROM_METADATA})
