@@ -41,6 +41,8 @@ PRODUCTS = (
     candidate("jenkins:git", "jenkins"),
     candidate("zoom:zoom", "chrome"),
     candidate("acme:anvil_pro"),
+    candidate("acme:etcher"),
+    candidate("acme:etcher_pro"),
     candidate("acme:anvil_server"),
     candidate("example:report_viewer", titles=("Example Report Viewer",)),
 )
@@ -65,6 +67,10 @@ def taken_for(component: Component) -> str | None:
         (program("Anvil Professional", "Acme Inc."), None),  # “Pro” and “Professional” are not one word
         (program("Anvil Pro", "Acme Inc."), "acme:anvil_pro"),
         (program("Anvil Pro 2023", "Acme Inc."), "acme:anvil_pro"),  # the version says the year again
+        (
+            program("Etcher 2023", "Acme Inc."),
+            "acme:etcher",
+        ),  # and is not taken for its “Pro”, which is no rival
         (program("SQL Server Analyzer 2023", "Microsoft Corporation"), None),
         (program("PowerShell 2019", "Microsoft Corporation"), None),  # each year of Microsoft's is a product
         (program("Report Viewer for Windows", "Example"), "example:report_viewer"),

@@ -232,7 +232,10 @@ def believed(ranked: Sequence[Likeness]) -> Likeness | None:
     if best.score < (ACCEPTED if best.told_maker else ACCEPTED_BY_TITLE) or not best.maker or not best.sure:
         return None
     letters = letters_of(best.candidate.product)
-    rivals = [one for one in ranked[1:] if letters_of(one.candidate.product) != letters and one.maker]
+    # What would not be believed itself is no rival: SketchUp is not taken for SketchUp Pro, and does not wait for it.
+    rivals = [
+        one for one in ranked[1:] if letters_of(one.candidate.product) != letters and one.maker and one.sure
+    ]
     return None if rivals and best.score - rivals[0].score < MARGIN else best
 
 

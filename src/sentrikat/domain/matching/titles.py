@@ -27,7 +27,7 @@ _UPDATE = re.compile(
 )
 # 2.42, 1.0.2k, v6, and with what a builder put behind it: 2.6.5-I001, 7.1.1-15, 17.44+15, 3.2.2-1-x64.
 _VERSION_WORD = re.compile(
-    r"^(?:v\d+|v?\d+(?:[._]\d+)*(?:[a-z]\d*)?)(?:[-+][a-z]?\d+)*(?:-x\d\d)?$", re.IGNORECASE
+    r"^(?:v\d+|sp\d+|v?\d+(?:[._]\d+)*(?:[a-z]\d*)?)(?:[-+][a-z]?\d+)*(?:-x\d\d)?$", re.IGNORECASE
 )
 _APPLICATION_ID = re.compile(r"[\w-]+(?:\.[\w-]+){2,}")
 _SEPARATORS = re.compile(r"[\s,;:/|\u2013\u2014]+")
@@ -160,7 +160,7 @@ def _plain_name(component: Component) -> str:
 
 
 def _is_version(word: str, version: str) -> bool:
-    return "." in word or word.startswith("v") or word == version.split(".", maxsplit=1)[0]
+    return "." in word or word.startswith(("v", "sp")) or word == version.split(".", maxsplit=1)[0]
 
 
 def is_update(component: Component) -> bool:
