@@ -92,15 +92,23 @@ def make_roles(database: Database, estate: Estate) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(database_server: SharedServer) -> Iterator[str]:
-    """The address of the application on a furnished database."""
+def browsed(database_server: SharedServer) -> Iterator[Database]:
+    """A furnished database."""
     name = f"browsed_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     database = Database(database_server.clone_template(name), application_name="test")
     estate = furnish(database, FrozenClock(NOON))
     bring_bundles(database, estate.users["admin"])
     make_roles(database, estate)
+    yield database
+    database.close()
+    database_server.drop(name)
+
+
+@pytest.fixture(scope="module")
+def server(browsed: Database) -> Iterator[str]:
+    """The address of the application on it."""
     listening = socket.create_server(("127.0.0.1", 0))
-    app = create_app(Settings(), database.url, clock=FrozenClock(NOON))
+    app = create_app(Settings(), browsed.url, clock=FrozenClock(NOON))
     web = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=web.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -110,8 +118,6 @@ def server(database_server: SharedServer) -> Iterator[str]:
     web.should_exit = True
     thread.join(10)
     listening.close()
-    database.close()
-    database_server.drop(name)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ PAGES = [
     "/assets",
     "/assets/1",
     "/possibly-affected",
+    "/search?q=lib",
+    "/search?q=no+such+thing",
     "/unidentified",
     "/identification",
     "/feeds",

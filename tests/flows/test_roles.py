@@ -277,3 +277,12 @@ def test_roles_ask_for_a_fresh_proof(client: TestClient, database: Database, est
     answer = Person(client, old).ask("POST", "/roles", {"name": "N", "permissions": ["audit:read"]})
 
     assert (answer.status_code, answer.json()["code"]) == (403, "step_up_required")
+
+
+def test_the_search_tells_nothing_of_the_inventory_to_who_may_not_read_it(pages: Any, given: Any) -> None:
+    given("manager", "Finders", "findings:read", "knowledge:read")
+    visit = pages("manager")
+
+    for words in ("web-03", "libvpx", "nothing of that name"):
+        answer = visit.see(f"/search?q={words}")
+        assert answer.headers["location"].startswith("/findings?q=software")

@@ -184,6 +184,7 @@ def test_what_is_sensitive_asks_again_after_a_while_and_the_cookie_changes(
     )
     assert answer.headers["location"] == "/confirm?next=%2Fapi-keys%3Fx%3D1"
     page = client.get(answer.headers["location"]).text
+    assert "Nothing was changed yet, and what you typed into a form is not kept" in page
     before = client.cookies["sentrikat_session"]
 
     assert post(client, "/confirm", page, next="/api-keys?x=1", password="wrong")[0] == 401

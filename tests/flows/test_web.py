@@ -265,7 +265,7 @@ def test_every_figure_of_the_overview_leads_to_as_many_findings(analyst: TestCli
     [
         ("cve-2023-5217", "/vulnerabilities/CVE-2023-5217"),
         ("web-03", "/assets?hostname=web-03"),
-        ("libvpx", "/findings?q=software%3A%22libvpx%22"),
+        ("cve-1999-99999", "/vulnerabilities/CVE-1999-99999"),  # which says that no feed names it
         ("exploited:yes", "/findings?q=exploited%3Ayes"),
         ("", "/findings"),
         ("\x00", "/findings"),
@@ -273,6 +273,35 @@ def test_every_figure_of_the_overview_leads_to_as_many_findings(analyst: TestCli
 )
 def test_search_goes_to_what_the_words_name(analyst: TestClient, words: str, target: str) -> None:
     assert analyst.get("/search", params={"q": words}).headers["location"] == target
+
+
+def test_search_finds_installed_software_whether_or_not_it_has_findings(analyst: TestClient) -> None:
+    """Unknown is never shown as safe: what nobody could judge has no findings, and is found with that said."""
+    judged = analyst.get("/search", params={"q": "LIBVPX"}).text
+    unknown = html.unescape(analyst.get("/search", params={"q": "hausverwaltung"}).text)
+
+    assert 'href="/findings?q=software%3A%22libvpx%22"' in judged
+    assert re.search(r'href="/assets/\d+\?software=libvpx#software">web-03</a>', judged)
+    assert "1.12.0-1" in judged
+    assert "Hausverwaltung Pro <Client> Ümläut & Söhne" in unknown
+    assert '<a class="state state-warning" href="/unidentified">No</a>' in unknown
+
+
+def test_search_takes_no_letter_for_a_wildcard_and_says_when_nothing_is_called_so(
+    analyst: TestClient,
+) -> None:
+    for words in ("%", "_", "lib_px", "\\", "no such thing"):
+        page = html.unescape(analyst.get("/search", params={"q": words}).text)
+        assert f"Nothing here is called “{words}”" in page
+
+
+def test_search_shows_no_software_of_other_organizations(
+    client: TestClient, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    client.cookies.set("sentrikat_session", session_of(database, clock, estate, "theirs"))
+    page = client.get("/search", params={"q": "openssl"}).text
+    assert ">theirs</a>" in page
+    assert "web-03" not in page
 
 
 def test_the_strip_says_why_figures_are_qualified(analyst: TestClient) -> None:

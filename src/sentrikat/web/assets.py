@@ -236,6 +236,7 @@ def unidentified(
         rows=rows,
         total=coverage(session, organization_id, now).unidentified,
         cap=NOT_JUDGED_CAP,
+        titled=CORRECTABLE,
         next_cursor=cursors.write(following),
         after=after,
     )

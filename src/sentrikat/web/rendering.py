@@ -42,6 +42,7 @@ NAVIGATION: tuple[NavigationItem, ...] = (
     NavigationItem("Possibly affected", "/possibly-affected", "p", Permission.FINDINGS_READ),
     NavigationItem("Vulnerabilities", "/vulnerabilities", "v", Permission.FINDINGS_READ),
     NavigationItem("Assets", "/assets", "a", Permission.INVENTORY_READ),
+    NavigationItem("Software to identify", "/identification", "s", Permission.INVENTORY_READ),
     NavigationItem("Feeds", "/feeds", "d", Permission.KNOWLEDGE_READ),
     NavigationItem("API keys", "/api-keys", "k", Permission.KEYS_READ),
     NavigationItem("Members", "/members", "m", Permission.MEMBERS_READ),

@@ -121,6 +121,8 @@ def test_what_is_left_out_follows_from_the_kind_of_directory() -> None:
         ({"hosts": []}, "at least 1"),
         ({"hosts": ["ldap://dc1"]}, "is not a host"),
         ({"hosts": ["dc1:99999"]}, "is not a host"),
+        ({"base_dn": "example.test"}, "This is no DN"),  # the domain, which is what people have at hand
+        ({"group_base_dn": "groups"}, "This is no DN"),
         ({"security": "none"}, "ldaps"),  # there is no plain LDAP
         ({"user_filter": "(uid=jane)"}, "must contain"),
         ({"user_filter": "(uid={login}))((x"}, "every"),

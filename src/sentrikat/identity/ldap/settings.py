@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator,
 
 from sentrikat.infra.outbound import Rules
 
+_DN = re.compile(r"\s*[A-Za-z0-9.-]+\s*=")  # the first part of a name in a directory
+
 LOGIN = "{login}"
 _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?")
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}")
@@ -88,6 +90,14 @@ class LdapSettings(BaseModel):
         le=100,
         description="A synchronization that would disable more than this share of the accounts is held.",
     )
+
+    @field_validator("base_dn", "group_base_dn")
+    @classmethod
+    def _names_an_entry(cls, given: str | None) -> str | None:
+        """Refuse a domain name in its place, the usual mistake: each search would fail in words of the protocol."""
+        if given is not None and not _DN.match(given):
+            raise ValueError("This is no DN: it names an entry as in dc=example,dc=org.")
+        return given
 
     @model_validator(mode="before")
     @classmethod

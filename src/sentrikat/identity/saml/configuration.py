@@ -104,7 +104,7 @@ def checked(configuration: SamlConfiguration) -> SamlConfiguration:
             problems.found[f"{each}_attribute"] = "The name of an attribute has at most 300 characters."
     if problems.found:
         raise InvalidInput(
-            f"The provider was not saved: {'; '.join(problems.found.values())}",
+            f"The provider was not saved: {' '.join(problems.found.values())}",
             hint="Nothing was changed.",
             fields=problems.found,
         )
