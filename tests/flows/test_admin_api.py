@@ -75,6 +75,10 @@ def test_it_does_what_the_routes_of_the_installation_do(client: TestClient, data
         ).status_code
         == 201
     )
+    role = {"name": "Night shift", "permissions": ["findings:read"]}
+    assert client.post(f"{within}/roles", json=role, headers=bearer(KEY)).status_code == 201
+    given = client.patch(f"{within}/members/{user['id']}", json={"role": "night shift"}, headers=bearer(KEY))
+    assert given.status_code == 204
     agent = client.post(
         f"{within}/api-keys", json={"name": "agents", "scopes": ["agent:report"]}, headers=bearer(KEY)
     ).json()
@@ -87,6 +91,8 @@ def test_it_does_what_the_routes_of_the_installation_do(client: TestClient, data
     assert [tuple(row) for row in written] == [
         ("organization.created", "127.0.0.1"),
         ("account.created", "127.0.0.1"),
+        ("membership.set", "127.0.0.1"),
+        ("role.created", "127.0.0.1"),
         ("membership.set", "127.0.0.1"),
         ("api_key.created", "127.0.0.1"),
     ]
