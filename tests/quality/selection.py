@@ -64,6 +64,7 @@ class Selection:
     def __init__(self, reports: Iterable[Mapping[str, Any]]) -> None:
         words: set[str] = set()
         packages: set[str] = set()
+        short: set[str] = set()
         for report in reports:
             system = report["os"]
             if system["family"] in {"windows", "macos"}:
@@ -77,8 +78,11 @@ class Selection:
                     continue
                 if item["type"] not in _DISTRIBUTION or len(report["software"]) == 1:
                     words.update(words_of(item["name"]), words_of(item.get("bundle_id") or ""))
+                    if len(item["name"]) < _SHORTEST:
+                        short.add(item["name"].lower())  # "xz" has no longer word to be found by
                     words.update(words_of(":".join((item.get("cpe") or "").split(":")[4:5])))
         self.words = frozenset(words)
+        self.short = frozenset(short)
         self.packages = frozenset(packages)
         self._is_wanted = lru_cache(maxsize=200_000)(self._shares_a_word)
 
@@ -101,7 +105,8 @@ class Selection:
         return {**record, "affected": kept} if kept else None
 
     def _shares_a_word(self, name: bytes) -> bool:
-        return not self.words.isdisjoint(words_of(name.decode(errors="replace")))
+        text = name.decode(errors="replace")
+        return text.lower() in self.short or not self.words.isdisjoint(words_of(text))
 
 
 def _binaries(entry: Mapping[str, Any]) -> Iterable[str]:
