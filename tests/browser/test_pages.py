@@ -28,6 +28,7 @@ PAGES = [
     "/feeds",
     "/api-keys",
     "/profile",
+    "/privacy",
     "/audit?check=true",
     "/members",
     "/roles",
@@ -39,10 +40,12 @@ INSTALLATION_PAGES = [
     "/audit/installation",
     "/users",
     "/users/1",
+    "/users/2",
     "/organizations",
     "/organizations/1",
     "/identity-providers",
     "/identity-providers/new",
+    "/identity-providers/saml/new",
 ]
 
 
