@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -27,6 +28,27 @@ def test_every_command_has_its_section() -> None:
     commands = set(typer.main.get_command(application()).commands)  # type: ignore[attr-defined]
     page = (REPOSITORY / "docs/admin/commands.md").read_text(encoding="utf-8")
     assert commands - set(re.findall(r"^## sentrikat (\w+)$", page, re.MULTILINE)) == set()
+
+
+# A command in backticks, or on a line of its own in a block.
+SPOKEN = re.compile(r"`sentrikat ((?!-)[^`]+)`|^ *(?:[A-Z_]+=\S+ )*sentrikat ((?!-)[^\n#|]+)", re.MULTILINE)
+OPTION = re.compile(r"\[?(--[a-z-]+)")
+
+
+def test_every_command_line_that_is_written_down_exists() -> None:
+    root: Any = typer.main.get_command(application())
+    wrong = []
+    for page in PAGES:
+        for found in SPOKEN.finditer(page.read_text(encoding="utf-8")):
+            command, words = root, (found[1] or found[2]).split()
+            while words and words[0].strip(",.") in getattr(command, "commands", {}):
+                command = command.commands[words.pop(0).strip(",.")]
+            known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+            options = {match[1] for word in words if (match := OPTION.match(word))}
+            if command is root or options - known - {"--help"}:
+                wrong.append((page.name, found[0]))
+
+    assert wrong == []
 
 
 def test_every_target_of_make_has_its_line_of_help() -> None:

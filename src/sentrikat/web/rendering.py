@@ -112,6 +112,7 @@ def environment() -> Environment:
         plural=words.plural,
         percent=words.percent,
         repair=words.repair,
+        browser=words.browser,
         source_name=source_name,
         iso=words.iso,
         moment=_moment,

@@ -107,6 +107,40 @@ def percent(share: float | None) -> str:
     return f"{value:.1f}\u00a0%" if value < 10 else f"{value:.0f}\u00a0%"
 
 
+# The first that fits: each says the words of those after it, too.
+_BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("HeadlessChrome/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Version/", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iOS"),
+    ("iPad", "iPadOS"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def browser(user_agent: str | None) -> str:
+    """Write what a browser says of itself as people know it: Firefox 145 on Windows. Any other stays as it is."""
+    if not user_agent:
+        return "unknown"
+    if not user_agent.startswith("Mozilla/"):
+        return user_agent
+    for sign, name in _BROWSERS:
+        _, found, rest = user_agent.partition(sign)
+        if found:
+            system = next((known for word, known in _SYSTEMS if word in user_agent), None)
+            return f"{name} {rest.split('.')[0].split(' ')[0]}" + (f" on {system}" if system else "")
+    return user_agent
+
+
 def repair(row: Repairable) -> str:
     """Write what a source says of a repair: fixed in 3.0.13, will not be fixed, past the support of this release."""
     return remedy_words(Remedy(row.remedy) if row.remedy else None, row.fixed_version)

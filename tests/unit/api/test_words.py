@@ -62,3 +62,26 @@ def test_a_position_in_a_list_comes_back_or_is_refused() -> None:
     for wrong in ("AAAA", "é", cursors.write((7, "x"))):
         with pytest.raises(InvalidInput):
             cursors.read(wrong, "ti")
+
+
+_CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "said"),
+    [
+        (_CHROME, "Chrome 142 on Windows"),
+        (f"{_CHROME} Edg/142.0.3595.80", "Edge 142 on Windows"),  # says that it is Chrome, too
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Firefox 145 on Linux"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Mobile/15E148 Safari/604.1",
+            "Safari 18 on iOS",
+        ),
+        ("Mozilla/5.0 (compatible; something)", "Mozilla/5.0 (compatible; something)"),
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_a_browser_is_called_as_people_know_it(user_agent: str | None, said: str) -> None:
+    assert words.browser(user_agent) == said
