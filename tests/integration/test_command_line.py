@@ -151,6 +151,17 @@ def test_a_list_in_a_pipe_folds_nothing_and_takes_no_name_for_markup(
 
 
 @pytest.mark.usefixtures("_external")
+def test_the_doctor_looks_at_the_schema_before_what_is_stored_in_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Between a new release and its migration, what it stores may have no place yet: that is said first."""
+    run(["doctor"])
+    said = capsys.readouterr().out
+
+    assert said.index(" Schema: ") < min(said.index(" Second factor: "), said.index(" Feeds: "))
+
+
+@pytest.mark.usefixtures("_external")
 def test_the_doctor_names_the_feeds_by_their_state(capsys: pytest.CaptureFixture[str]) -> None:
     run(["doctor"])
     said = capsys.readouterr().out

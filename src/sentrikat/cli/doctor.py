@@ -64,10 +64,10 @@ def examine(settings: Settings, url: str, engine: Engine) -> Iterator[Diagnosis]
     """Yield every diagnosis, the foundations first."""
     looks: tuple[Callable[[], Diagnosis], ...] = (
         lambda: _way_in(settings),
-        lambda: _second_factor(settings, engine),
         lambda: _server(engine),
         lambda: _schema(url),
         lambda: _tenancy(engine),
+        lambda: _second_factor(settings, engine),
         lambda: _queue(engine),
         lambda: _disk(settings),
         lambda: _feeds(engine),
