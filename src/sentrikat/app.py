@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentrikat.api import health
 from sentrikat.api.admin import ADMIN_PREFIX, admin_app
-from sentrikat.api.bodies import BodyLimit, BodyTooLarge, UnsupportedMedia
+from sentrikat.api.bodies import BodyLimit, BodyTooLarge, TakingLimit, UnsupportedMedia
 from sentrikat.api.etags import Unchanged
 from sentrikat.api.front_gate import FrontGate, own_hosts
 from sentrikat.api.limits import RateLimitHeaders
@@ -72,6 +72,10 @@ _UNREADABLE = frozenset({"bad_json", "truncated", "bad_gzip", "bad_cursor"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 
+EXPORTS_AT_ONCE = 2  # of one process; further ones are told to come again
+TAKING_SECONDS = 60.0  # for the next piece of an answer, some 64 KB: slower than any line that works
+
+
 def create_app(settings: Settings, database_url: str, *, clock: Clock | None = None) -> FastAPI:
     """Return the web application on the database at `database_url`."""
     database = Database(
@@ -81,11 +85,23 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
         statement_timeout_ms=settings.statement_timeout_ms,
     )
 
+    # Answers of any length are read from connections of their own: whoever takes theirs slowly keeps the next export
+    # waiting, and no page.
+    exporting = Database(
+        database_url,
+        application_name="sentrikat web export",
+        pool_size=EXPORTS_AT_ONCE,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        overflow=0,
+        wait_seconds=1,  # inside a thread, of which there are few
+    )
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         # As many threads as connections: a request never waits for a connection inside a thread.
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.database_pool_size
         yield
+        exporting.close()
         database.close()
 
     app = FastAPI(
@@ -100,6 +116,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
     app.state.settings = settings
     app.state.database = database
     app.state.sign_in_banner = settings.sign_in_banner()
+    app.state.exporting = exporting
     app.state.pepper = cache(partial(open_pepper, settings))  # read, or made, when the first key is asked for
     app.state.clock = clock if clock is not None else SystemClock()
     # Two hash at once (passwords.py); the third finds the next ready. All others wait without a thread.
@@ -119,6 +136,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
     app.include_router(web_router, include_in_schema=False)
     if settings.admin_api_key is not None:
         app.mount(ADMIN_PREFIX, admin_app(app.state, _ANSWERS))
+    app.add_middleware(TakingLimit, seconds=TAKING_SECONDS)
     app.add_middleware(Unchanged)
     app.add_middleware(
         BodyLimit,

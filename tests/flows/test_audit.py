@@ -41,6 +41,7 @@ def app(database: Database, clock: FrozenClock, settings: Settings) -> Iterator[
     made = create_app(settings, database.url, clock=clock)
     yield made
     made.state.database.close()
+    made.state.exporting.close()
 
 
 @pytest.fixture

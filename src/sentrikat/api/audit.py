@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from sentrikat.api.answers import Answer, json, page
-from sentrikat.api.context import Now, SystemSession, TenantSession, database_of, requires, settings_of
+from sentrikat.api.context import Now, SystemSession, TenantSession, exporting_of, requires, settings_of
 from sentrikat.api.paging import PageParams, decode_cursor, encode_cursor
 from sentrikat.audit.checkpoints import last_signed, prove
 from sentrikat.audit.export import WRITERS, Form
@@ -20,6 +20,7 @@ from sentrikat.audit.journal import INSTALLATION
 from sentrikat.audit.queries import EntryFilters, list_entries
 from sentrikat.audit.signing_key import known_keys
 from sentrikat.domain.permissions import Caller, Permission
+from sentrikat.infra.streams import Streamed
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 Auditor = Annotated[Caller, requires(Permission.AUDIT_READ)]
@@ -171,7 +172,7 @@ def _verification(request: Request, session: Session, chain: int) -> Response:
 
 
 def _export(request: Request, chain: int, now: datetime, params: ExportParams) -> Response:
-    database = database_of(request)
+    database = exporting_of(request)
     opened = database.as_system if chain == INSTALLATION else lambda: database.as_organization(chain)
 
     # A session of its own: the answer is sent after those of the route have ended.
@@ -180,4 +181,4 @@ def _export(request: Request, chain: int, now: datetime, params: ExportParams) -
             yield from WRITERS[params.form](session, chain, params.filters(), now=now)
 
     headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="audit.jsonl"'}
-    return StreamingResponse(lines(), media_type="application/x-ndjson", headers=headers)
+    return Streamed(lines(), media_type="application/x-ndjson", headers=headers)

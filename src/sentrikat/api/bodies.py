@@ -5,11 +5,14 @@ from __future__ import annotations
 import zlib
 
 import anyio
+import structlog
 from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentrikat.domain.errors import InvalidInput
+
+log = structlog.get_logger()
 
 REPORT_PATH = "/api/v1/agent/reports"
 
@@ -71,6 +74,34 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+class _NotTaken(Exception):
+    """The other end does not read what it asked for."""
+
+
+class TakingLimit:
+    """Give up an answer that nobody takes: what it is read from, such as a connection to the database, waits with it."""
+
+    def __init__(self, app: ASGIApp, *, seconds: float) -> None:
+        self._app = app
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def patient(message: Message) -> None:
+            try:
+                with anyio.fail_after(self._seconds):
+                    await send(message)
+            except TimeoutError:
+                raise _NotTaken from None
+
+        try:
+            await self._app(scope, receive, patient if scope["type"] == "http" else send)
+        except _NotTaken:
+            # The server closes the connection of an answer that was not finished.
+            log.warning("answer not taken", path=scope["path"], seconds=self._seconds)
 
 
 async def read_body(request: Request) -> bytes:

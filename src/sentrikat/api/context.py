@@ -31,6 +31,11 @@ def database_of(request: Request) -> Database:
     return cast("Database", request.app.state.database)
 
 
+def exporting_of(request: Request) -> Database:
+    """Give the way to data for an answer of any length, which may be taken slowly."""
+    return cast("Database", request.app.state.exporting)
+
+
 def settings_of(request: Request) -> Settings:
     """Give the settings."""
     return cast("Settings", request.app.state.settings)

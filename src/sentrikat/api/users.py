@@ -11,13 +11,22 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from sentrikat.api.answers import Answer, json, page
-from sentrikat.api.context import HashingTurn, Now, SystemSession, database_of, requires, visit_of
+from sentrikat.api.context import (
+    HashingTurn,
+    Now,
+    SystemSession,
+    database_of,
+    exporting_of,
+    requires,
+    visit_of,
+)
 from sentrikat.api.paging import PageParams, decode_cursor, encode_cursor
 from sentrikat.domain.errors import Forbidden, InvalidInput, NotFound
 from sentrikat.domain.permissions import Caller, Permission
 from sentrikat.identity import accounts, passwords, personal_data, second_factor
 from sentrikat.identity.models import UserAccount
 from sentrikat.identity.queries import list_accounts
+from sentrikat.infra.streams import Streamed
 
 router = APIRouter(prefix="/users", tags=["users"])
 own_router = APIRouter(prefix="/me", tags=["me"])
@@ -172,7 +181,7 @@ def reset_second_factor(caller: Manager, session: SystemSession, now: Now, user_
 
 
 def _personal(request: Request, user_id: int, entered: Collection[int] | None) -> Response:
-    database = database_of(request)
+    database = exporting_of(request)
 
     # A session of its own: the answer is sent after those of the route have ended.
     def pieces() -> Iterator[bytes]:
@@ -180,4 +189,4 @@ def _personal(request: Request, user_id: int, entered: Collection[int] | None) -
             yield from personal_data.export(session, session.get_one(UserAccount, user_id), entered)
 
     headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="person.json"'}
-    return StreamingResponse(pieces(), media_type="application/json", headers=headers)
+    return Streamed(pieces(), media_type="application/json", headers=headers)

@@ -8,7 +8,6 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy.orm import Session
 
@@ -21,9 +20,18 @@ from sentrikat.audit.signing_key import known_keys
 from sentrikat.domain.permissions import Permission
 from sentrikat.identity.access import Visit
 from sentrikat.identity.names import actors_named, names_of
+from sentrikat.infra.streams import Streamed
 from sentrikat.inventory.queries import hostnames_of
 from sentrikat.web import words
-from sentrikat.web.context import Now, SystemSession, TenantSession, database_of, requires, settings_of
+from sentrikat.web.context import (
+    Now,
+    SystemSession,
+    TenantSession,
+    database_of,
+    exporting_of,
+    requires,
+    settings_of,
+)
 from sentrikat.web.rendering import render
 
 router = APIRouter(prefix="/audit")
@@ -153,7 +161,7 @@ def _page(
 
 def _export(request: Request, visit: Visit, now: datetime, asked: Asked, form: Form, chain: int) -> Response:
     filters = _filters(request, visit, asked, chain)
-    database = database_of(request)
+    database = exporting_of(request)
     opened = database.as_system if chain == INSTALLATION else lambda: database.as_organization(chain)
 
     def lines() -> Iterator[bytes]:
@@ -162,7 +170,7 @@ def _export(request: Request, visit: Visit, now: datetime, asked: Asked, form: F
 
     name = f"audit-{'installation' if chain == INSTALLATION else chain}-{now:%Y%m%d-%H%M%S}.{form}.jsonl"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return StreamingResponse(lines(), media_type="application/x-ndjson", headers=headers)
+    return Streamed(lines(), media_type="application/x-ndjson", headers=headers)
 
 
 def _filters(request: Request, visit: Visit, asked: Asked, chain: int) -> EntryFilters:

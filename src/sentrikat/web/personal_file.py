@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from fastapi import Request, Response
-from fastapi.responses import StreamingResponse
 
 from sentrikat.identity.models import UserAccount
 from sentrikat.identity.personal_data import export
-from sentrikat.web.context import database_of
+from sentrikat.infra.streams import Streamed
+from sentrikat.web.context import exporting_of
 
 
 def personal_file(request: Request, user_id: int, entered: Collection[int] | None) -> Response:
     """Send it, however long the log is."""
-    database = database_of(request)
+    database = exporting_of(request)
 
     # A session of its own: the answer is sent after those of the route have ended.
     def pieces() -> Iterator[bytes]:
@@ -25,4 +25,4 @@ def personal_file(request: Request, user_id: int, entered: Collection[int] | Non
         "Cache-Control": "no-store",
         "Content-Disposition": f'attachment; filename="person-{user_id}.json"',
     }
-    return StreamingResponse(pieces(), media_type="application/json", headers=headers)
+    return Streamed(pieces(), media_type="application/json", headers=headers)

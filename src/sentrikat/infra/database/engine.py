@@ -51,6 +51,8 @@ def make_engine(
     application_name: str = "sentrikat",
     pool_size: int = POOL_SIZE,
     statement_timeout_ms: int | None = None,
+    overflow: int = POOL_OVERFLOW,
+    wait_seconds: float = POOL_TIMEOUT_SECONDS,
 ) -> Engine:
     """Return an engine whose sessions speak UTC and read JSON with orjson."""
     options = "-c timezone=UTC"
@@ -59,8 +61,8 @@ def make_engine(
     engine = create_engine(
         parse_url(url),
         pool_size=pool_size,
-        max_overflow=POOL_OVERFLOW,
-        pool_timeout=POOL_TIMEOUT_SECONDS,
+        max_overflow=overflow,
+        pool_timeout=wait_seconds,
         hide_parameters=True,  # or every error, and so the log, repeats what was to be stored
         pool_pre_ping=True,  # the database may have been restarted under us
         pool_reset_on_return=None,  # `_forget` does it, and more

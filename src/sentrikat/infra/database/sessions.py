@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 
 from sentrikat.infra.database import tenancy
-from sentrikat.infra.database.engine import POOL_SIZE, make_engine
+from sentrikat.infra.database.engine import POOL_OVERFLOW, POOL_SIZE, POOL_TIMEOUT_SECONDS, make_engine
 from sentrikat.infra.database.tenancy import Scope
 
 _SCOPE = "sentrikat.scope"
@@ -31,6 +31,8 @@ class Database:
         application_name: str = "sentrikat",
         pool_size: int = POOL_SIZE,
         statement_timeout_ms: int | None = None,
+        overflow: int = POOL_OVERFLOW,
+        wait_seconds: float = POOL_TIMEOUT_SECONDS,
     ) -> None:
         self.url = url
         self.engine = make_engine(
@@ -38,6 +40,8 @@ class Database:
             application_name=application_name,
             pool_size=pool_size,
             statement_timeout_ms=statement_timeout_ms,
+            overflow=overflow,
+            wait_seconds=wait_seconds,
         )
         # Rows stay readable after commit: a door renders what it just wrote.
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
