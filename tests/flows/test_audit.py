@@ -18,8 +18,9 @@ from sentrikat.api import audit
 from sentrikat.app import create_app
 from sentrikat.audit.checkpoints import sign_all
 from sentrikat.audit.export import ExportFile, prove_export
+from sentrikat.audit.journal import record
 from sentrikat.audit.signing_key import signing_key
-from sentrikat.domain.permissions import Permission
+from sentrikat.domain.permissions import Caller, Permission
 from sentrikat.domain.signed_statement import public_half
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
@@ -122,6 +123,27 @@ def test_the_page_shows_names_and_says_what_is_signed(
     assert "user viewer" in page.text  # whose role was set, by login
     assert re.search(r"Verified and signed up to entry \d+|Never signed", page.text)
     assert "/audit/installation" not in page.text
+
+
+def test_a_provider_that_did_something_is_called_by_its_name(
+    app: FastAPI, database: Database, clock: FrozenClock, estate: Estate
+) -> None:
+    with database.as_system() as session:
+        number = session.scalar(
+            text(
+                "insert into identity_provider (kind, name, position, settings, created_at)"
+                " values ('ldap', 'Head office', 1, '{}', :now) returning id"
+            ),
+            {"now": clock.now()},
+        )
+        provider = Caller(0, f"provider:{number}", frozenset())
+        record(session, provider, "identity_provider.unavailable", provider.actor, now=clock.now())
+    page = browser(app, database, clock, estate, "admin").get("/audit/installation").text
+    with database.as_system() as session:
+        session.execute(text("delete from identity_provider"))
+
+    assert f'<span title="provider:{number}">Head office</span>' in page
+    assert f'<span title="provider:{number}">provider Head office</span>' in page
 
 
 @pytest.mark.parametrize(

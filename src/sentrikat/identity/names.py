@@ -7,7 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from sentrikat.identity.models import ApiKey, Organization, StoredRole, UserAccount
+from sentrikat.identity.models import ApiKey, IdentityProvider, Organization, StoredRole, UserAccount
 
 _MOST = 500  # of one question: a page of the log has a hundred entries
 
@@ -20,7 +20,7 @@ NOBODY = {
 
 
 def names_of(session: Session, references: Collection[str], organization_id: int) -> dict[str, str]:
-    """Give the names of those of `kind:number` that are people, keys, roles or organizations, and of nobody in particular.
+    """Give the names of those of `kind:number` that are people, providers, keys, roles or organizations; also of nobody.
 
     Keys and roles are those of the organization. Needs a session that sees all organizations.
     """
@@ -29,6 +29,7 @@ def names_of(session: Session, references: Collection[str], organization_id: int
     for kind, query in (
         ("user", select(UserAccount.id, UserAccount.login)),
         ("organization", select(Organization.id, Organization.name)),
+        ("provider", select(IdentityProvider.id, IdentityProvider.name)),
         ("key", select(ApiKey.id, ApiKey.name).where(ApiKey.organization_id == organization_id)),
         (
             "role",
