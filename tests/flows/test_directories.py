@@ -169,5 +169,11 @@ def test_rules_are_moved_and_removed_and_the_directory_goes_by_its_name(
     assert ">two<" not in text
     status, _text = post(client, f"{page}/rules", page, action="remove:7")
     assert status == 422
+    status, text = post(
+        client, f"{page}/rules", page, action="add", group="three", organization="no-such", role="viewer"
+    )
+    assert status == 422
+    assert "there is no organization “no-such”" in text
+    assert ">three<" not in text
     assert post(client, f"{page}/delete", page, name="something else")[0] == 422
     assert "Short-lived" not in post(client, f"{page}/delete", page, name="Short-lived")[1]

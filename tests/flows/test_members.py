@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from sqlalchemy import text
 
 from sentrikat.infra.clock import FrozenClock
 from sentrikat.infra.database import Database
@@ -244,6 +245,24 @@ def test_the_page_of_a_user_does_what_it_says(pages: Any) -> None:
     assert ", installation administrator" in page
     assert ", disabled" in page
     assert root.send(f"{path}/sign-out").status_code == 303
+
+
+def test_of_more_organizations_than_fit_on_a_page_each_can_be_chosen(pages: Any, database: Database) -> None:
+    with database.as_system() as session:
+        session.execute(
+            text(
+                "insert into organization (slug, name, time_zone, created_at)"
+                " select 'zz-customer-' || lpad(n::text, 3, '0'), 'Customer ' || n, 'UTC', now()"
+                " from generate_series(1, 250) n"
+            )
+        )
+    root = pages("admin")
+    made = root.send("/users", login="olga", display_name="Olga")
+    path = re.search(r'action="(/users/\d+)/password"', made.text)[1]  # type: ignore[index]
+
+    assert '<option value="zz-customer-250">Customer 250</option>' in made.text
+    assert root.send(f"{path}/membership", organization="zz-customer-250", role="viewer").status_code == 303
+    assert "<dt>Customer 250</dt><dd>Viewer</dd>" in root.see(path).text
 
 
 def test_the_page_of_an_organization_saves_and_says_what_is_wrong(pages: Any) -> None:

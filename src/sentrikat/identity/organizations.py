@@ -137,6 +137,18 @@ def get_by_slug(session: Session, slug: str) -> Organization:
     return organization
 
 
+def chosen_organization(session: Session, slug: str) -> Organization:
+    """Give the organization that was chosen in a form; InvalidInput, for its field, where none is."""
+    try:
+        return get_by_slug(session, slug)
+    except NotFound as error:
+        raise InvalidInput(
+            f"Nothing was changed: there is no organization “{slug[:100]}”.",
+            hint="Choose one of the organizations.",
+            fields={"organization": "Choose one."},
+        ) from error
+
+
 def _name(name: str, done: str) -> str:
     name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
     if not 1 <= len(name) <= 200:

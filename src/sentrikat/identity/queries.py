@@ -20,6 +20,7 @@ from sentrikat.identity.models import (
 )
 
 PAGE = 200  # no list is longer than this
+MOST_CHOICES = 2_000  # to choose from in a form, where there are no pages
 
 
 class OrganizationRow(NamedTuple):

@@ -19,8 +19,9 @@ from sentrikat.identity.group_rules import GroupRule
 from sentrikat.identity.ldap.diagnosis import Step, diagnose
 from sentrikat.identity.ldap.settings import LdapSettings
 from sentrikat.identity.models import IdentityProvider
+from sentrikat.identity.organizations import chosen_organization
 from sentrikat.identity.provisioning import rules_of
-from sentrikat.identity.queries import list_organizations
+from sentrikat.identity.queries import MOST_CHOICES, list_organizations
 from sentrikat.infra.encryption import open_vault
 from sentrikat.web.context import Form, Now, SystemSession, database_of, requires, settings_of
 from sentrikat.web.rendering import render
@@ -216,7 +217,7 @@ def _changed(session: Session, rules: list[GroupRule], form: dict[str, str]) -> 
     action, _, number = form.get("action", "").partition(":")
     if action == "add":
         wanted = form.get("organization", "")
-        owner = next((o for o in list_organizations(session) if o.slug == wanted), None)
+        owner = chosen_organization(session, wanted) if wanted else None
         return [
             *rules,
             GroupRule(
@@ -291,7 +292,7 @@ def _one(
 ) -> Response:
     provider = providers.access_provider(session, visit.caller, provider_id, Permission.INSTALLATION_READ)
     rules = rules_of(session, provider.id)
-    organizations = list_organizations(session)
+    organizations = list_organizations(session, limit=MOST_CHOICES)
     trouble = error or rule_error
     return render(
         request,

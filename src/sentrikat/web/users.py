@@ -14,7 +14,9 @@ from sentrikat.identity import accounts, passwords, personal_data, second_factor
 from sentrikat.identity.access import Visit
 from sentrikat.identity.custom_roles import find_role
 from sentrikat.identity.notices import recent
+from sentrikat.identity.organizations import chosen_organization
 from sentrikat.identity.queries import (
+    MOST_CHOICES,
     PAGE,
     list_accounts,
     list_organizations,
@@ -149,12 +151,7 @@ def set_installation_admin(
 def set_membership(visit: Manager, session: SystemSession, now: Now, user_id: int, form: Form) -> Response:
     """Make an account a member of an organization, or change what it is there."""
     user = accounts.access_account(session, visit.caller, user_id, Permission.INSTALLATION_MANAGE)
-    wanted = form.get("organization", "")
-    organization = next((o for o in list_organizations(session) if o.slug == wanted), None)
-    if organization is None:
-        raise InvalidInput(
-            "Nothing was changed: choose one of the organizations.", fields={"organization": "Choose one."}
-        )
+    organization = chosen_organization(session, form.get("organization", ""))
     role = find_role(session, organization.id, form.get("role", ""))
     accounts.set_role(session, visit.caller, user, organization.id, role, now=now)
     return see_other(f"/users/{user_id}")
@@ -217,7 +214,7 @@ def _one(
         password=password,
         has_factor=second_factor.is_set_up(session, user.id),
         memberships=organizations_of(session, user.id, installation_admin=False),
-        organizations=list_organizations(session),
+        organizations=list_organizations(session, limit=MOST_CHOICES),
         sessions=list_sessions(session, user.id),
         roles=ROLE_WORDS,
         may_manage=visit.caller.may(Permission.INSTALLATION_MANAGE),
