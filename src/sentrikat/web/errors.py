@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from fastapi import Request, Response
 
-from sentrikat.domain.errors import SentriKatError
+from sentrikat.domain.errors import InvalidInput, SentriKatError
 from sentrikat.identity.access import NotAuthenticated, StepUpRequired, Visit
 from sentrikat.web.context import now_of
 from sentrikat.web.rendering import render
@@ -25,6 +25,11 @@ TITLES = {
     500: "Something broke",
     503: "Not available now",
 }
+
+
+def status_of_form(error: SentriKatError | None) -> int:
+    """Give the status of a page with a form: shown for the first time, or again with what was wrong."""
+    return 200 if error is None else 422 if isinstance(error, InvalidInput) else 409
 
 
 def error_page(

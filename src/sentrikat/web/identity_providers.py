@@ -24,6 +24,7 @@ from sentrikat.identity.provisioning import rules_of
 from sentrikat.identity.queries import MOST_CHOICES, list_organizations
 from sentrikat.infra.encryption import open_vault
 from sentrikat.web.context import Form, Now, SystemSession, database_of, requires, settings_of
+from sentrikat.web.errors import status_of_form
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
 
@@ -253,7 +254,7 @@ def _new(
         "identity_provider_new.html",
         visit=visit,
         now=now,
-        status=200 if error is None else 422 if isinstance(error, InvalidInput) else 409,
+        status=status_of_form(error),
         form=form if form is not None else _empty(),
         wrong=error.fields if error is not None else {},
         sentence=error.message if error is not None else None,
@@ -299,7 +300,7 @@ def _one(
         "identity_provider.html",
         visit=visit,
         now=now,
-        status=200 if trouble is None else 422 if isinstance(trouble, InvalidInput) else 409,
+        status=status_of_form(trouble),
         provider=provider,
         rules=rules,
         names={one.id: one.name for one in organizations},

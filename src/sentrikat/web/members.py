@@ -16,6 +16,7 @@ from sentrikat.identity.custom_roles import find_role, list_roles
 from sentrikat.identity.queries import PAGE, list_members
 from sentrikat.web import cursors
 from sentrikat.web.context import Form, Now, TenantSession, database_of, requires
+from sentrikat.web.errors import status_of_form
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
 
@@ -101,7 +102,7 @@ def _page(
         "members.html",
         visit=visit,
         now=now,
-        status=200 if error is None else 422 if isinstance(error, InvalidInput) else 409,
+        status=status_of_form(error),
         rows=rows[:PAGE],
         following=following,
         cursor=cursor,

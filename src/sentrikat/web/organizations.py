@@ -15,6 +15,7 @@ from sentrikat.identity.access import Visit
 from sentrikat.identity.queries import PAGE, list_organizations
 from sentrikat.web import cursors
 from sentrikat.web.context import Form, Now, SystemSession, database_of, requires
+from sentrikat.web.errors import status_of_form
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
 
@@ -96,7 +97,7 @@ def _page(
         "organizations.html",
         visit=visit,
         now=now,
-        status=200 if error is None else 422 if isinstance(error, InvalidInput) else 409,
+        status=status_of_form(error),
         rows=rows[:PAGE],
         following=cursors.write((rows[PAGE - 1].slug,)) if len(rows) > PAGE else None,
         cursor=cursor,

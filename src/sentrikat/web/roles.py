@@ -22,6 +22,7 @@ from sentrikat.identity import custom_roles
 from sentrikat.identity.access import Visit
 from sentrikat.identity.custom_roles import RoleRow
 from sentrikat.web.context import Form, Now, TenantSession, requires
+from sentrikat.web.errors import status_of_form
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
 
@@ -125,7 +126,7 @@ def _list(
         "custom_roles.html",
         visit=visit,
         now=now,
-        status=_status(error),
+        status=status_of_form(error),
         own=own,
         roles=ROLE_WORDS,
         table=role_table(own),
@@ -154,7 +155,7 @@ def _one(
         "custom_role.html",
         visit=visit,
         now=now,
-        status=_status(error),
+        status=status_of_form(error),
         row=row,
         may_change=visit.caller.may(Permission.MEMBERS_MANAGE) and visit.caller.holds(row.permissions),
         choices=_choices(visit),
@@ -196,7 +197,3 @@ def _said(error: SentriKatError | None, form: dict[str, str]) -> dict[str, Any]:
         "chosen": form.get("permissions", "").split(),
         "longest_name": custom_roles.LONGEST_NAME,
     }
-
-
-def _status(error: SentriKatError | None) -> int:
-    return 200 if error is None else 422 if isinstance(error, InvalidInput) else 409

@@ -32,6 +32,7 @@ from sentrikat.web.context import (
     settings_of,
     vault_of,
 )
+from sentrikat.web.errors import status_of_form
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
 
@@ -224,7 +225,7 @@ def _new(request: Request, visit: Visit, now: datetime, filled: Filled) -> Respo
         "saml_new.html",
         visit=visit,
         now=now,
-        status=_status(filled.error),
+        status=status_of_form(filled.error),
         public_url=settings_of(request).public_url,
         **_shown_form(filled),
     )
@@ -247,7 +248,7 @@ def _one(
         "saml_one.html",
         visit=visit,
         now=now,
-        status=_status(shown.error),
+        status=status_of_form(shown.error),
         provider=provider,
         public_url=public_url,
         certificates=[_shown(each, now) for each in provider.configuration.read_certificates],
@@ -277,7 +278,7 @@ def _keys(
         "saml_keys.html",
         visit=visit,
         now=now,
-        status=_status(error),
+        status=status_of_form(error),
         rows=[(row, _shown(row.certificate, now).warning) for row in rows],
         states={row.state for row in rows},
         sentence=error.message if error is not None else None,
@@ -294,7 +295,3 @@ def _shown(certificate: Certificate, now: datetime) -> ShownCertificate:
     if certificate.ends_at - now <= WARN_BEFORE:
         return ShownCertificate(certificate, f"It ends in {days} {'day' if days == 1 else 'days'}.")
     return ShownCertificate(certificate, None)
-
-
-def _status(error: SentriKatError | None) -> int:
-    return 200 if error is None else 422 if isinstance(error, InvalidInput) else 409

@@ -25,6 +25,7 @@ from sentrikat.identity.queries import (
 )
 from sentrikat.web import cursors
 from sentrikat.web.context import Form, HashingTurn, Now, SystemSession, database_of, requires
+from sentrikat.web.errors import status_of_form
 from sentrikat.web.personal_file import personal_file
 from sentrikat.web.rendering import render
 from sentrikat.web.sign_in import see_other
@@ -183,7 +184,7 @@ def _list(
         visit=visit,
         now=now,
         notices=recent(session, now),
-        status=200 if error is None else 422 if isinstance(error, InvalidInput) else 409,
+        status=status_of_form(error),
         rows=rows[:PAGE],
         following=cursors.write((rows[PAGE - 1].login,)) if len(rows) > PAGE else None,
         cursor=cursor,
