@@ -14,6 +14,7 @@ from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
 from sentrikat.domain.permissions import Caller, MemberRole, Permission
 from sentrikat.identity import members, owner_mail, passwords, throttle, web_sessions
 from sentrikat.identity.models import UserAccount
+from sentrikat.identity.one_line import one_line
 from sentrikat.identity.owner_mail import Change
 from sentrikat.infra.database.locks import advisory_lock
 from sentrikat.infra.mail import is_address
@@ -310,7 +311,7 @@ def _require_person(user: UserAccount, undone: str) -> None:
 
 def normal_display_name(name: str) -> str:
     """Give a name as others will read it: one line of printable characters, at most 200."""
-    name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    name = one_line(name)
     if len(name) > 200:
         raise InvalidInput(
             f"The account was not saved: its name has {len(name)} characters.",

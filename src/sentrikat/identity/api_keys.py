@@ -179,7 +179,7 @@ def rotate_key(
 
 def revoke_key(session: Session, caller: Caller, key_id: int, *, now: datetime) -> None:
     """End a key, or anybody's token, at once. Revoking it again changes nothing."""
-    _revoke(session, caller, _of_organization(session, caller, key_id), now)
+    end_key(session, caller, _of_organization(session, caller, key_id), now)
 
 
 def revoke_token(session: Session, caller: Caller, user_id: int, key_id: int, *, now: datetime) -> None:
@@ -198,10 +198,11 @@ def revoke_token(session: Session, caller: Caller, user_id: int, key_id: int, *,
         raise NotFound(
             f"You have no token {key_id} in this organization.", hint="It may be another person's."
         )
-    _revoke(session, caller, token, now)
+    end_key(session, caller, token, now)
 
 
-def _revoke(session: Session, caller: Caller, key: ApiKey, now: datetime) -> None:
+def end_key(session: Session, caller: Caller, key: ApiKey, now: datetime) -> None:
+    """End a key of the caller's organization that is held for change; one that has ended stays as it is."""
     if key.revoked_at is None:
         key.revoked_at = now
         session.flush()

@@ -28,6 +28,7 @@ from sentrikat.domain.permissions import (
     chosen_permissions,
 )
 from sentrikat.identity.models import Membership, StoredRole
+from sentrikat.identity.one_line import one_line
 from sentrikat.infra.database.locks import advisory_lock
 
 MOST_ROLES = 50  # of one organization: each is offered for each member
@@ -217,8 +218,7 @@ def folded(name: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    text = unicodedata.normalize("NFKC", text)
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return one_line(unicodedata.normalize("NFKC", text))
 
 
 def _name(name: str, undone: str) -> str:

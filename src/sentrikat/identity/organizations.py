@@ -14,6 +14,7 @@ from sentrikat.audit.journal import record
 from sentrikat.domain.errors import Conflict, InvalidInput, NotFound
 from sentrikat.domain.permissions import Caller, Permission
 from sentrikat.identity.models import Organization
+from sentrikat.identity.one_line import one_line
 from sentrikat.infra.database.locks import advisory_lock
 from sentrikat.infra.jobs import enqueue
 
@@ -150,7 +151,7 @@ def chosen_organization(session: Session, slug: str) -> Organization:
 
 
 def _name(name: str, done: str) -> str:
-    name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    name = one_line(name)
     if not 1 <= len(name) <= 200:
         raise InvalidInput(
             f"The organization was not {done}: its name must have 1 to 200 characters.",

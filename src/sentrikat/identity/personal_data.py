@@ -23,7 +23,7 @@ from sentrikat.audit.journal import record
 from sentrikat.audit.models import AuditEntry
 from sentrikat.domain.errors import Conflict
 from sentrikat.domain.permissions import Caller, Permission
-from sentrikat.identity import accounts, throttle, web_sessions
+from sentrikat.identity import accounts, api_keys, throttle, web_sessions
 from sentrikat.identity.models import (
     ApiKey,
     HalfOpenSignIn,
@@ -141,14 +141,8 @@ def erase(session: Session, caller: Caller, user: UserAccount, *, now: datetime)
 def _end_tokens(session: Session, caller: Caller, user: UserAccount, pseudonym: str, now: datetime) -> None:
     """Revoke a person's tokens, and take out of them what they called them and where they used them."""
     for token in session.scalars(select(ApiKey).where(ApiKey.user_id == user.id).with_for_update()):
-        revoked = token.revoked_at is None
-        token.revoked_at = token.revoked_at or now
         token.name, token.networks, token.last_used_from = f"token of {pseudonym}", [], None
-        session.flush()
-        if revoked:
-            there = replace(caller, organization_id=token.organization_id)
-            detail = {"name": token.name, "prefix": token.prefix}
-            record(session, there, "api_key.revoked", f"key:{token.id}", detail, now=now)
+        api_keys.end_key(session, replace(caller, organization_id=token.organization_id), token, now)
 
 
 def _account(session: Session, user: UserAccount) -> dict[str, Any]:
